@@ -1,0 +1,169 @@
+/**
+ * Brings the FIFOs of one container into its stream. Bytes are in the log, in the tick that
+ * read them, before anybody looks at what they mean. A disk that refuses them cannot hold the
+ * container up: the loss is counted and stands in the stream as a gap as soon as it can.
+ */
+import { messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { GapReason, StreamTail, StreamWriter } from '../wal/index.ts';
+import { Fifo, type FifoEvents } from './fifo.ts';
+import { FrameCounter } from './frame-counter.ts';
+
+/** What a capture tells its owner. */
+export interface CaptureEvents {
+  /** Something was appended. */
+  onAppended(): void;
+  /** dockerd has gone from this FIFO without stopping it; it is closed. */
+  onFifoEnded(path: string): void;
+}
+
+/** What a capture needs; `now` is Unix milliseconds. */
+export interface ContainerCaptureOptions {
+  writer: StreamWriter;
+  tail: StreamTail;
+  events: CaptureEvents;
+  log: Log;
+  now: () => number;
+}
+
+/** See the module comment. */
+export class ContainerCapture implements FifoEvents {
+  readonly #options: ContainerCaptureOptions;
+  readonly #writer: StreamWriter;
+  readonly #counter = new FrameCounter();
+  readonly #fifos = new Map<string, Fifo>();
+  /** Stream bytes that the disk refused and that no gap tells of yet. */
+  #refused = { bytes: 0, frames: 0 };
+
+  constructor(options: ContainerCaptureOptions) {
+    this.#options = options;
+    this.#writer = options.writer;
+    this.#counter.restore(options.tail.openLsn, options.tail.openBytes);
+  }
+
+  /** Paths of the FIFOs that are open. */
+  get openPaths(): string[] {
+    return [...this.#fifos.keys()];
+  }
+
+  /** Starts to read a FIFO. Throws `fifo_unavailable`. */
+  open(path: string): void {
+    if (this.#fifos.has(path)) return;
+    this.#fifos.set(path, new Fifo(path, this));
+  }
+
+  /** Reads what is left in the FIFO, all of it before this returns, and lets go of it. */
+  stop(path: string): void {
+    const fifo = this.#fifos.get(path);
+    if (fifo === undefined) return;
+    fifo.drain();
+    this.#release(fifo);
+  }
+
+  /** Ends what a FIFO left behind that will never be opened again. */
+  detachUnless(isLive: (fifoName: string) => boolean): void {
+    const attached = this.#writer.attachedFifo;
+    if (attached !== undefined && !isLive(attached)) this.#detach(attached);
+  }
+
+  /** Lets go of all FIFOs without reading on: another process will. */
+  close(): void {
+    for (const fifo of this.#fifos.values()) fifo.close();
+    this.#fifos.clear();
+    this.#writer.closeSegment();
+  }
+
+  onBytes(fifo: Fifo, bytes: Uint8Array): void {
+    if (this.#writer.attachedFifo !== fifo.name) this.#switchTo(fifo);
+    const writer = this.#writer;
+    this.#counter.count(bytes, writer.endLsn);
+    try {
+      if (this.#refused.bytes > 0) this.#recordRefused(bytes);
+      writer.appendRaw(bytes, this.#counter.flags, this.#counter.stats);
+    } catch (error) {
+      this.#refuse(bytes.length, error);
+      return;
+    }
+    if (this.#counter.skipped.length > 0) this.#recordSkipped('desync');
+    this.#options.events.onAppended();
+  }
+
+  onEnd(fifo: Fifo): void {
+    this.#release(fifo);
+    this.#options.events.onFifoEnded(fifo.path);
+  }
+
+  #release(fifo: Fifo): void {
+    fifo.close();
+    this.#fifos.delete(fifo.path);
+    if (this.#writer.attachedFifo === fifo.name) this.#detach(fifo.name);
+    if (this.#fifos.size === 0) this.#writer.closeSegment();
+  }
+
+  /**
+   * A FIFO enters the stream at its first byte. The one before has ended by then, or nobody
+   * will write to it any more; whatever it still holds comes first.
+   */
+  #switchTo(fifo: Fifo): void {
+    const attached = this.#writer.attachedFifo;
+    for (const other of this.#fifos.values()) {
+      if (other !== fifo && other.name === attached) other.drain();
+    }
+    this.#guarded(() => this.#writer.appendAttach(fifo.name));
+    this.#cut();
+  }
+
+  #detach(fifoName: string): void {
+    this.#guarded(() => this.#writer.appendDetach(fifoName));
+    this.#cut();
+    this.#options.events.onAppended();
+  }
+
+  #cut(): void {
+    this.#counter.cut(this.#writer.endLsn);
+    if (this.#counter.skipped.length > 0) this.#recordSkipped('cut');
+  }
+
+  #recordSkipped(reason: GapReason): void {
+    const { log, now } = this.#options;
+    for (const { fromLsn, toLsn } of this.#counter.skipped) {
+      log.warn({ reason, fromLsn, toLsn }, 'part of the stream is lost; recorded as a gap');
+      const gap = { kind: 'gap' as const, reason, fromLsn, toLsn, atMs: now() };
+      this.#guarded(() => this.#writer.appendGap(gap, 0));
+    }
+    this.#counter.skipped = [];
+  }
+
+  #refuse(bytes: number, error: unknown): void {
+    if (this.#refused.bytes === 0) {
+      const cause = messageOf(error);
+      this.#options.log.error({ cause }, 'the WAL cannot be written; output is being lost');
+    }
+    this.#refused.bytes += bytes;
+    this.#refused.frames += this.#counter.stats.frames;
+  }
+
+  /** Writes the gap for what was refused and counts `bytes` anew behind it. Throws like the disk. */
+  #recordRefused(bytes: Uint8Array): void {
+    const fromLsn = this.#writer.endLsn;
+    const { bytes: lost, frames } = this.#refused;
+    const atMs = this.#options.now();
+    const toLsn = fromLsn + lost;
+    const gap = { kind: 'gap' as const, reason: 'disk' as const, fromLsn, toLsn, atMs, frames };
+    this.#writer.appendGap(gap, Math.min(lost, 0xffff_ffff));
+    this.#options.log.error({ bytes: lost, frames }, 'the WAL can be written again; gap recorded');
+    this.#refused = { bytes: 0, frames: 0 };
+    this.#counter.restore(this.#writer.endLsn, Buffer.alloc(0));
+    this.#counter.skipped = [];
+    this.#counter.count(bytes, this.#writer.endLsn);
+  }
+
+  /** Runs an append whose loss costs no bytes of the container; a failing disk only delays it. */
+  #guarded(append: () => void): void {
+    try {
+      append();
+    } catch (error) {
+      this.#options.log.error({ cause: messageOf(error) }, 'a remark could not be written');
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * One FIFO of dockerd's, read through epoll. It is opened without blocking, never through the
+ * thread pool (a few idle FIFOs there stop every file call of the process), and never
+ * for writing (then its end would never be seen).
+ */
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
+import { fifoReadBytesMax } from '../base/limits.ts';
+
+/** Gets what a FIFO delivers. `bytes` is valid only during the call. */
+export interface FifoEvents {
+  onBytes(fifo: Fifo, bytes: Uint8Array): void;
+  /** The last writer has gone and everything was read. Not called after `close`. */
+  onEnd(fifo: Fifo): void;
+}
+
+/** All FIFOs read into one buffer: the callback uses the bytes before it returns. */
+const readBuffer = Buffer.allocUnsafeSlow(fifoReadBytesMax);
+/** Draining may happen inside another FIFO's callback, so it needs a buffer of its own. */
+const drainBuffer = Buffer.allocUnsafeSlow(fifoReadBytesMax);
+
+/** See the module comment. */
+export class Fifo {
+  readonly path: string;
+  readonly #events: FifoEvents;
+  readonly #fd: number;
+  readonly #socket: net.Socket;
+  #open = true;
+
+  /** Opens the FIFO and starts to read. Throws `fifo_unavailable` when there is none. */
+  constructor(fifoPath: string, events: FifoEvents) {
+    this.path = fifoPath;
+    this.#events = events;
+    this.#fd = openFifo(fifoPath);
+    this.#socket = new net.Socket({
+      fd: this.#fd,
+      readable: true,
+      writable: false,
+      onread: {
+        buffer: readBuffer,
+        callback: (length) => {
+          if (this.#open) events.onBytes(this, readBuffer.subarray(0, length));
+          return true;
+        },
+      },
+    });
+    this.#socket.on('end', () => this.#ended());
+    this.#socket.on('error', () => this.#ended());
+    this.#socket.resume();
+  }
+
+  /** The name by which the log tells FIFOs apart. */
+  get name(): string {
+    return path.basename(this.path);
+  }
+
+  /**
+   * Reads until the pipe is empty, all within this call. Returns false when the last writer
+   * has gone.
+   */
+  drain(): boolean {
+    while (this.#open) {
+      const length = readNow(this.#fd);
+      if (length === undefined) return true;
+      if (length === 0) return false;
+      this.#events.onBytes(this, drainBuffer.subarray(0, length));
+    }
+    return false;
+  }
+
+  /** Stops reading; what is in the pipe stays there. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#socket.destroy();
+  }
+
+  #ended(): void {
+    if (!this.#open) return;
+    this.close();
+    this.#events.onEnd(this);
+  }
+}
+
+function openFifo(fifoPath: string): number {
+  let fd: number;
+  try {
+    fd = fs.openSync(fifoPath, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch (cause) {
+    throw new DriverError(
+      'fifo_unavailable',
+      `cannot open the FIFO ${fifoPath}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+  if (fs.fstatSync(fd).isFIFO()) return fd;
+  fs.closeSync(fd);
+  throw new DriverError('fifo_unavailable', `${fifoPath} is not a FIFO`);
+}
+
+/** Reads what is there: a length, 0 at the end of the file, undefined when the pipe is empty. */
+function readNow(fd: number): number | undefined {
+  try {
+    return fs.readSync(fd, drainBuffer, 0, drainBuffer.length, null);
+  } catch (error) {
+    if (errnoOf(error) === 'EAGAIN') return undefined;
+    return 0;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Counts the frames of what is about to become one block: how many, how many lines, from when
+ * to when, and where the first one starts. All that happens to bytes before they are on disk.
+ */
+import { createFrameView, decodeFrame } from '../frame/frame-decoder.ts';
+import { type FrameHandler, FrameSplitter } from '../frame/frame-splitter.ts';
+import { type BlockStats, blockFlag, noFrame } from '../wal/index.ts';
+
+/** A range of the stream that belongs to no whole frame. */
+export interface SkippedRange {
+  fromLsn: number;
+  toLsn: number;
+}
+
+/** See the module comment. One per container's stream. */
+export class FrameCounter implements FrameHandler {
+  readonly #splitter = new FrameSplitter(this);
+  readonly #view = createFrameView();
+  /** Of the bytes given to `count` last. */
+  readonly stats: BlockStats = {
+    frames: 0,
+    lines: 0,
+    firstFrameOffset: noFrame,
+    minSeconds: 0,
+    minNanos: 0,
+    maxSeconds: 0,
+    maxNanos: 0,
+  };
+  /** Block flags of the bytes given to `count` last. */
+  flags = 0;
+  /** What had to be skipped since this was emptied last. */
+  skipped: SkippedRange[] = [];
+  #blockLsn = 0;
+  #blockBytes = 0;
+  #muted = false;
+
+  /** Goes on where a log ends whose last bytes, from a frame's start on, are `openBytes`. */
+  restore(openLsn: number, openBytes: Uint8Array): void {
+    this.#splitter.begin(openLsn);
+    this.#muted = true;
+    this.#splitter.feed(openBytes, 0, openBytes.length);
+    this.#muted = false;
+  }
+
+  /** Another FIFO begins at `lsn`, or bytes before it are lost. */
+  cut(lsn: number): void {
+    this.#splitter.cut(lsn);
+  }
+
+  /** Counts bytes that begin at `lsn`; the result is in `stats` and `flags`. */
+  count(bytes: Uint8Array, lsn: number): void {
+    const { stats } = this;
+    stats.frames = 0;
+    stats.lines = 0;
+    stats.minSeconds = 0;
+    stats.minNanos = 0;
+    stats.maxSeconds = 0;
+    stats.maxNanos = 0;
+    this.#blockLsn = lsn;
+    this.#blockBytes = bytes.length;
+    const startsOnFrame = this.#isOnEdge();
+    const wasLost = this.#splitter.isLost;
+    stats.firstFrameOffset = startsOnFrame ? 0 : noFrame;
+    this.flags = startsOnFrame ? blockFlag.startsOnFrame : 0;
+    this.#splitter.feed(bytes, 0, bytes.length);
+    if (this.#isOnEdge()) this.flags |= blockFlag.endsOnFrame;
+    if (wasLost && !this.#splitter.isLost) this.flags |= blockFlag.afterResync;
+  }
+
+  onFrame(bytes: Uint8Array, start: number, end: number, endLsn: number): boolean {
+    if (this.#muted) return true;
+    const { stats } = this;
+    const view = this.#view;
+    stats.frames += 1;
+    if (stats.firstFrameOffset === noFrame) {
+      const next = endLsn - this.#blockLsn;
+      if (next < this.#blockBytes) stats.firstFrameOffset = next;
+    }
+    if (!decodeFrame(bytes, start, end, view)) return true;
+    this.flags |= view.isStderr ? blockFlag.hasStderr : blockFlag.hasStdout;
+    if (view.partial) this.flags |= blockFlag.hasPartial;
+    if (!view.partial || view.last) stats.lines += 1;
+    this.#countTime(view.seconds, view.nanos);
+    return true;
+  }
+
+  onSkipped(fromLsn: number, toLsn: number): void {
+    if (!this.#muted) this.skipped.push({ fromLsn, toLsn });
+  }
+
+  #isOnEdge(): boolean {
+    return this.#splitter.carriedBytes === 0 && !this.#splitter.isLost;
+  }
+
+  #countTime(seconds: number, nanos: number): void {
+    const { stats } = this;
+    if (stats.maxSeconds === 0 && stats.maxNanos === 0) {
+      stats.minSeconds = seconds;
+      stats.minNanos = nanos;
+      stats.maxSeconds = seconds;
+      stats.maxNanos = nanos;
+    } else if (isBefore(stats.maxSeconds, stats.maxNanos, seconds, nanos)) {
+      stats.maxSeconds = seconds;
+      stats.maxNanos = nanos;
+    } else if (isBefore(seconds, nanos, stats.maxSeconds, stats.maxNanos)) {
+      this.flags |= blockFlag.unorderedTimes;
+      if (isBefore(seconds, nanos, stats.minSeconds, stats.minNanos)) {
+        stats.minSeconds = seconds;
+        stats.minNanos = nanos;
+      }
+    }
+  }
+}
+
+function isBefore(seconds: number, nanos: number, than: number, thanNanos: number): boolean {
+  return seconds < than || (seconds === than && nanos < thanNanos);
+}

@@ -1,0 +1,46 @@
+/**
+ * Readers for the kinds of value that options have: Go durations, Docker sizes
+ * and whole numbers. Pure. They must never guess: text that is not wholly
+ * understood gives undefined, and the caller says what is allowed.
+ */
+
+const unitMs = new Map([
+  ['ns', 1e-6],
+  ['us', 1e-3],
+  ['µs', 1e-3], // U+00B5, the micro sign
+  ['μs', 1e-3], // U+03BC, the Greek letter; Go takes both
+  ['ms', 1],
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
+
+const durationPart = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
+
+/** A Go duration (`1h2m3.5s`, `500ms`, `0`) in milliseconds, possibly with a fraction. */
+export function parseDurationMs(text: string): number | undefined {
+  if (text === '0') return 0;
+  let totalMs = 0;
+  durationPart.lastIndex = 0;
+  do {
+    const part = durationPart.exec(text);
+    if (part === null) return undefined;
+    totalMs += Number(part[1]) * (unitMs.get(part[2] ?? '') ?? Number.NaN);
+  } while (durationPart.lastIndex < text.length);
+  return totalMs;
+}
+
+const sizePattern = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i;
+
+/** A size as Docker writes it (`1048576`, `512k`, `1.5m`, `1MiB`) in bytes; units are of 1,024. */
+export function parseByteSize(text: string): number | undefined {
+  const match = sizePattern.exec(text);
+  if (match === null) return undefined;
+  const unit = (match[2] ?? '').toLowerCase();
+  return Math.floor(Number(match[1]) * 1024 ** (unit === '' ? 0 : 'kmgtp'.indexOf(unit) + 1));
+}
+
+/** A whole number without sign. */
+export function parseCount(text: string): number | undefined {
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}

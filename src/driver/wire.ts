@@ -1,0 +1,72 @@
+/**
+ * What dockerd sends and expects, checked at the door. Shapes are those of moby's
+ * daemon/logger/{plugin,proxy,loginfo}.go; maps and lists may be null there.
+ */
+import { z } from 'zod';
+import { DriverError } from '../base/errors.ts';
+import type { ContainerIdentity } from '../capture/containers.ts';
+import { isContainerId } from '../wal/index.ts';
+
+const stringMap = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((map) => map ?? {});
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+const fifoPath = z
+  .string()
+  .max(4096)
+  .refine((path) => path.startsWith('/'), 'must be an absolute path');
+
+const startLoggingSchema = z.object({
+  File: fifoPath,
+  Info: z.object({
+    ContainerID: z.string().refine(isContainerId, 'must be 64 hexadecimal digits'),
+    ContainerName: text,
+    ContainerImageID: text,
+    ContainerImageName: text,
+    ContainerCreated: text,
+    ContainerLabels: stringMap,
+    Config: stringMap,
+  }),
+});
+
+const stopLoggingSchema = z.object({ File: fifoPath });
+
+/** A checked StartLogging. The environment of the container is not looked at and not kept. */
+export interface StartLoggingRequest {
+  file: string;
+  identity: ContainerIdentity;
+}
+
+/** Checks the body of StartLogging. Throws `invalid_request`, naming what is wrong. */
+export function parseStartLogging(body: unknown): StartLoggingRequest {
+  const result = startLoggingSchema.safeParse(body);
+  if (!result.success) throw invalidRequest('StartLogging', result.error);
+  const { File: file, Info: info } = result.data;
+  const identity: ContainerIdentity = {
+    containerId: info.ContainerID,
+    containerName: info.ContainerName.replace(/^\//, ''),
+    imageId: info.ContainerImageID,
+    imageName: info.ContainerImageName,
+    createdAt: info.ContainerCreated,
+    labels: info.ContainerLabels,
+    logOpts: info.Config,
+  };
+  return { file, identity };
+}
+
+/** The FIFO that StopLogging names, or undefined: it is never an error (facts, 4.6). */
+export function parseStopLogging(body: unknown): string | undefined {
+  return stopLoggingSchema.safeParse(body).data?.File;
+}
+
+function invalidRequest(call: string, error: z.ZodError): DriverError {
+  const problems = error.issues.map((issue) => {
+    const where = issue.path.join('.') || 'the body';
+    return `${where}: ${issue.message}`;
+  });
+  return new DriverError('invalid_request', `${call}: ${problems.join('; ')}`);
+}

@@ -1,0 +1,179 @@
+/**
+ * Delivery as one thread runs it: which container ships through which endpoint's queue, and
+ * their cursors. It reads the log and knows nothing of FIFOs, dockerd or log options.
+ */
+import type { FileSystem } from '../base/file-system.ts';
+import type { Log } from '../base/log.ts';
+import type { Sink } from '../sink/sink.ts';
+import { CommittedLsn, CursorFile, SegmentFiles, StreamReader } from '../wal/index.ts';
+import { CursorKeeper, type KeptCursor } from './cursor-keeper.ts';
+import { EndpointQueue, type QueueOptions } from './endpoint-queue.ts';
+import { type SourcePosition, StreamSource } from './stream-source.ts';
+
+/** One endpoint: where to, and how. `key` tells endpoints apart. Holds secrets. */
+export interface EndpointOptions extends QueueOptions {
+  key: string;
+  url: string;
+  basicAuth?: { readonly user: string; readonly password: string };
+  tenantId?: string;
+  timeoutMs: number;
+}
+
+/** One container's stream and where it ships to. */
+export interface StreamOptions {
+  containerId: string;
+  directory: string;
+  committed: SharedArrayBuffer;
+  endpointId: number;
+  endpoint: EndpointOptions;
+  labels: { stdout: string; stderr: string };
+}
+
+/** What a shipper needs. */
+export interface ShipperOptions {
+  disk: FileSystem;
+  log: Log;
+  createSink: (endpoint: EndpointOptions) => Sink;
+  /** A cursor is on disk. */
+  onAcknowledged: (containerId: string, ackLsn: number) => void;
+}
+
+interface Shipment {
+  source: StreamSource;
+  queue: EndpointQueue;
+  endpointKey: string;
+  cursor: KeptCursor;
+}
+
+/** Lost signals are made up for in this time, in milliseconds. */
+const pollMs = 500;
+
+/** See the module comment. */
+export class Shipper {
+  readonly #options: ShipperOptions;
+  readonly #files: SegmentFiles;
+  readonly #keeper: CursorKeeper;
+  readonly #queues = new Map<string, EndpointQueue>();
+  readonly #shipments = new Map<string, Shipment>();
+  readonly #budget = { heldBytes: 0 };
+  readonly #poll: NodeJS.Timeout;
+
+  constructor(options: ShipperOptions) {
+    this.#options = options;
+    this.#files = new SegmentFiles(options.disk);
+    this.#keeper = new CursorKeeper(options.log, (cursor) => {
+      options.onAcknowledged(cursor.containerId, cursor.ackLsn);
+    });
+    this.#poll = setInterval(() => {
+      for (const queue of this.#queues.values()) queue.poll(performance.now());
+    }, pollMs);
+  }
+
+  /** Takes up a stream, or learns of its new labels or endpoint. */
+  stream(stream: StreamOptions): void {
+    const known = this.#shipments.get(stream.containerId);
+    if (known !== undefined && known.endpointKey === stream.endpoint.key) {
+      known.source.labels = stream.labels;
+      known.queue.options = stream.endpoint;
+      known.queue.wake(known.source);
+      return;
+    }
+    if (known !== undefined) this.#drop(known);
+    this.#begin(stream);
+  }
+
+  /** Bytes were appended to these containers' streams. */
+  appended(containerIds: readonly string[]): void {
+    for (const containerId of containerIds) {
+      const shipment = this.#shipments.get(containerId);
+      shipment?.queue.wake(shipment.source);
+    }
+  }
+
+  /** Lets go of a container: afterwards nothing here touches its directory. */
+  release(containerId: string): void {
+    const shipment = this.#shipments.get(containerId);
+    if (shipment !== undefined) this.#drop(shipment);
+  }
+
+  /** Entries delivered and refused, and retries, over all endpoints. */
+  counts(): { deliveredEntries: number; rejectedEntries: number; retries: number } {
+    const total = { deliveredEntries: 0, rejectedEntries: 0, retries: 0 };
+    for (const { counts } of this.#queues.values()) {
+      total.deliveredEntries += counts.deliveredEntries;
+      total.rejectedEntries += counts.rejectedEntries;
+      total.retries += counts.retries;
+    }
+    return total;
+  }
+
+  /** Stops at once and writes what is acknowledged. */
+  async close(): Promise<void> {
+    clearInterval(this.#poll);
+    await Promise.all([...this.#queues.values()].map((queue) => queue.stop()));
+    this.#keeper.flush();
+  }
+
+  #begin(stream: StreamOptions): void {
+    const { containerId, directory, endpointId, endpoint } = stream;
+    const { disk } = this.#options;
+    const file = new CursorFile(disk, directory, containerId);
+    const kept = file.get(endpointId);
+    const start = { lsn: kept?.ackLsn ?? 0, ...(kept === undefined ? {} : { place: kept.place }) };
+    const source = new StreamSource({
+      containerId,
+      directory,
+      reader: new StreamReader({ disk, directory, containerId, files: this.#files }),
+      committed: new CommittedLsn(stream.committed),
+      labels: stream.labels,
+      budget: this.#budget,
+      start,
+    });
+    const place = kept?.place ?? { sequence: 0, offset: 0 };
+    const durableSequence = place.sequence;
+    const ackLsn = start.lsn;
+    const cursor = { containerId, endpointId, file, ackLsn, place, durableSequence };
+    const queue = this.#queueOf(endpoint);
+    const shipment = { source, queue, endpointKey: endpoint.key, cursor };
+    this.#shipments.set(containerId, shipment);
+    queue.add(source);
+    // Says where the cursor stood, so that what is already delivered can go.
+    this.#options.onAcknowledged(containerId, ackLsn);
+  }
+
+  #drop(shipment: Shipment): void {
+    const { source, queue, cursor, endpointKey } = shipment;
+    queue.remove(source);
+    this.#keeper.forget(cursor);
+    this.#shipments.delete(cursor.containerId);
+    this.#files.closeDirectory(source.directory);
+    if (queue.size > 0) return;
+    this.#queues.delete(endpointKey);
+    void queue.stop();
+  }
+
+  #queueOf(endpoint: EndpointOptions): EndpointQueue {
+    const known = this.#queues.get(endpoint.key);
+    if (known !== undefined) {
+      known.options = endpoint;
+      return known;
+    }
+    const log = this.#options.log.child({ endpoint: endpoint.url, tenant: endpoint.tenantId });
+    const sink = this.#options.createSink(endpoint);
+    const queue = new EndpointQueue(endpoint, sink, log, (source, position) => {
+      this.#acknowledged(source, position);
+    });
+    this.#queues.set(endpoint.key, queue);
+    return queue;
+  }
+
+  #acknowledged(source: StreamSource, position: SourcePosition): void {
+    const shipment = this.#shipments.get(source.containerId);
+    if (shipment === undefined || shipment.source !== source) return;
+    const { cursor } = shipment;
+    if (position.lsn <= cursor.ackLsn) return;
+    cursor.ackLsn = position.lsn;
+    cursor.place = position.place;
+    this.#keeper.moved(cursor);
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Gives every endpoint a small number for its cursors and keeps it (`endpoints.json`): the
+ * same name, URL and tenant get the same number for ever, and no number is used twice.
+ */
+import { z } from 'zod';
+import { errnoOf } from '../base/errors.ts';
+import { type FileSystem, replaceFileDurably } from '../base/file-system.ts';
+
+const fileName = 'endpoints.json';
+const endpointIdMax = 0xffff;
+
+const fileSchema = z.object({ version: z.literal(1), endpoints: z.record(z.string(), z.number()) });
+
+/** See the module comment. One per WAL directory. */
+export class EndpointRegistry {
+  readonly #disk: FileSystem;
+  readonly #root: string;
+  readonly #ids: Map<string, number>;
+  #writing = Promise.resolve();
+
+  /** A file that is damaged is started anew: endpoints then see lines again, none is lost. */
+  constructor(disk: FileSystem, root: string) {
+    this.#disk = disk;
+    this.#root = root;
+    this.#ids = new Map(Object.entries(readIds(disk, root)));
+  }
+
+  /**
+   * The number of the endpoint with this key, made and written down if it is new. It may be
+   * used in a cursor only after this resolves: a number that power loss takes back and gives
+   * to another endpoint would put that one's cursor in front of its data.
+   */
+  async idOf(key: string): Promise<number> {
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    const adding = this.#writing.then(() => this.#add(key));
+    // One that fails must not fail those that come after it.
+    this.#writing = adding.catch(() => {});
+    await adding;
+    return this.idOf(key);
+  }
+
+  async #add(key: string): Promise<void> {
+    if (this.#ids.has(key)) return;
+    const id = Math.max(0, ...this.#ids.values()) + 1;
+    if (id > endpointIdMax) throw new Error(`more than ${endpointIdMax} endpoints were ever used`);
+    const endpoints = Object.fromEntries([...this.#ids, [key, id]]);
+    const content = Buffer.from(`${JSON.stringify({ version: 1, endpoints }, null, 1)}\n`);
+    await replaceFileDurably(this.#disk, this.#root, fileName, content);
+    this.#ids.set(key, id);
+  }
+}
+
+function readIds(disk: FileSystem, root: string): Record<string, number> {
+  try {
+    const text = disk.readFileSync(`${root}/${fileName}`).toString('utf8');
+    return fileSchema.parse(JSON.parse(text)).endpoints;
+  } catch (error) {
+    const isNew = errnoOf(error) === 'ENOENT';
+    if (isNew || error instanceof SyntaxError || error instanceof z.ZodError) return {};
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * What meta and gap blocks say, as JSON: rare, small, and readable without this program.
+ * A record that cannot be understood is no error: a newer version may have written it.
+ */
+import { z } from 'zod';
+
+const attachSchema = z.object({
+  kind: z.literal('attach'),
+  /** Name of the FIFO whose bytes follow. */
+  fifo: z.string(),
+  /** True where a segment begins in the middle of a FIFO: the frame parser goes on. */
+  continued: z.boolean(),
+});
+
+const detachSchema = z.object({
+  kind: z.literal('detach'),
+  fifo: z.string(),
+});
+
+/** Why a range of the stream is lost. Every loss has one of these names. */
+export const gapReasons = ['torn', 'desync', 'cut', 'disk', 'damage', 'missing'] as const;
+export type GapReason = (typeof gapReasons)[number];
+
+const gapSchema = z.object({
+  kind: z.literal('gap'),
+  reason: z.enum(gapReasons),
+  fromLsn: z.number(),
+  toLsn: z.number(),
+  /** Unix milliseconds at which the loss was noticed. */
+  atMs: z.number(),
+  /** Frames lost, where that is known. */
+  frames: z.number().optional(),
+});
+
+const recordSchema = z.discriminatedUnion('kind', [attachSchema, detachSchema, gapSchema]);
+
+/** The bytes that follow come from this FIFO. */
+export type AttachRecord = z.infer<typeof attachSchema>;
+/** A range of the stream is lost. */
+export type GapRecord = z.infer<typeof gapSchema>;
+/** Any remark in the log. */
+export type MetaRecord = z.infer<typeof recordSchema>;
+
+/** The payload of a meta or gap block. */
+export function encodeMetaRecord(record: MetaRecord): Buffer {
+  return Buffer.from(JSON.stringify(record), 'utf8');
+}
+
+/** Reads such a payload; undefined when it is not understood. */
+export function decodeMetaRecord(payload: Buffer): MetaRecord | undefined {
+  try {
+    return recordSchema.safeParse(JSON.parse(payload.toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The layout of a WAL directory: where each container's stream lives, which containers there
+ * are, and how one goes away. `<root>/c/<id[0:2]>/<id>/`; directories 0700, files 0600.
+ */
+import { dirname } from 'node:path';
+import { DriverError, errnoOf } from '../base/errors.ts';
+import { type FileSystem, replaceFileDurably, syncDirectory } from '../base/file-system.ts';
+import { listSegments, segmentName } from './catalog.ts';
+import { readCursors } from './cursor-file.ts';
+import { SegmentFile } from './segment-file.ts';
+import { readStreamTail, type StreamTail } from './stream-tail.ts';
+
+const containerIdPattern = /^[0-9a-f]{64}$/;
+const formatName = 'FORMAT';
+const formatText = 'holdfast-wal 1\n';
+
+/** Whether a text is a container id as Docker makes them. Only such ones become paths. */
+export function isContainerId(text: string): boolean {
+  return containerIdPattern.test(text);
+}
+
+/** Creates the WAL directory if need be and checks that this version can read what is there. */
+export async function openWalRoot(disk: FileSystem, root: string): Promise<void> {
+  disk.mkdirSync(`${root}/c`, { recursive: true, mode: 0o700 });
+  let found: string;
+  try {
+    found = disk.readFileSync(`${root}/${formatName}`).toString('utf8');
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    await replaceFileDurably(disk, root, formatName, Buffer.from(formatText));
+    return;
+  }
+  if (found !== formatText) {
+    throw new DriverError(
+      'wal_version',
+      `the WAL in ${root} has format '${found.trim().slice(0, 60)}'; this version reads ` +
+        `'${formatText.trim()}': install the version that wrote it, or set another WAL_DIR`,
+    );
+  }
+}
+
+/** Directory of one container. */
+export function containerDirectory(root: string, containerId: string): string {
+  return `${root}/c/${containerId.slice(0, 2)}/${containerId}`;
+}
+
+/** Creates the directory of one container, durably. */
+export async function createContainerDirectory(
+  disk: FileSystem,
+  root: string,
+  containerId: string,
+): Promise<void> {
+  const directory = containerDirectory(root, containerId);
+  disk.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  await syncDirectory(disk, `${root}/c/${containerId.slice(0, 2)}`);
+  await syncDirectory(disk, `${root}/c`);
+}
+
+/** Whether any bytes of a container's stream are on disk. */
+export function hasSegments(disk: FileSystem, root: string, containerId: string): boolean {
+  return listSegments(disk, containerDirectory(root, containerId)).length > 0;
+}
+
+/** Ids of all containers that have a directory, in no order. */
+export function listContainers(disk: FileSystem, root: string): string[] {
+  const ids: string[] = [];
+  for (const prefix of disk.readdirSync(`${root}/c`)) {
+    if (!/^[0-9a-f]{2}$/.test(prefix)) continue;
+    ids.push(...disk.readdirSync(`${root}/c/${prefix}`).filter((name) => isContainerId(name)));
+  }
+  return ids;
+}
+
+/**
+ * The end of a container's stream as a new writer must know it: never before a position that
+ * an endpoint has acknowledged, which after a power loss may lie behind the last byte on disk.
+ */
+export function recoverTail(disk: FileSystem, directory: string, containerId: string): StreamTail {
+  const tail = readStreamTail(disk, directory, containerId);
+  const ackLsns = readCursors(disk, directory, containerId).map((cursor) => cursor.ackLsn);
+  const ackedEnd = Math.max(0, ...ackLsns);
+  if (ackedEnd <= tail.endLsn) return tail;
+  const nothing = Buffer.alloc(0);
+  return { ...tail, endLsn: ackedEnd, attach: undefined, openLsn: ackedEnd, openBytes: nothing };
+}
+
+/**
+ * Removes segments that end at or before `lsn`, but never the newest. Returns how many went.
+ * The caller has made sure that every cursor that counts is durably behind them.
+ */
+export function removeSegmentsBefore(
+  disk: FileSystem,
+  directory: string,
+  containerId: string,
+  lsn: number,
+): number {
+  const sequences = listSegments(disk, directory);
+  let removed = 0;
+  for (const [index, sequence] of sequences.entries()) {
+    const next = sequences[index + 1];
+    if (next === undefined) break;
+    const file = SegmentFile.open(disk, directory, next, containerId);
+    file?.close();
+    if (file === undefined || file.header.baseLsn > lsn) break;
+    disk.unlinkSync(`${directory}/${segmentName(sequence)}`);
+    removed += 1;
+  }
+  return removed;
+}
+
+/** Removes all that is kept of a container. */
+export function removeContainer(disk: FileSystem, root: string, containerId: string): void {
+  const directory = containerDirectory(root, containerId);
+  disk.rmSync(directory, { recursive: true, force: true });
+  try {
+    disk.rmdirSync(dirname(directory));
+  } catch {
+    // Other containers live there too.
+  }
+}

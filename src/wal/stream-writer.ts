@@ -1,0 +1,180 @@
+/**
+ * Writes one container's stream: raw bytes as they come, remarks between them, segment after
+ * segment. It waits for nothing but the local disk and publishes each position only after its
+ * bytes are in the file.
+ */
+import type { FileSystem } from '../base/file-system.ts';
+import { type NewBlock, noStats } from './block.ts';
+import type { CommittedLsn } from './committed-lsn.ts';
+import { type BlockStats, blockType } from './format.ts';
+import { type AttachRecord, encodeMetaRecord, type GapRecord } from './meta-record.ts';
+import { SegmentWriter } from './segment-writer.ts';
+import type { StreamTail } from './stream-tail.ts';
+
+/** How large and how old a segment gets before the next one begins. */
+export interface SegmentLimits {
+  segmentBytesMax: number;
+  segmentAgeMsMax: number;
+}
+
+/** What a writer needs; `now` is Unix milliseconds. */
+export interface StreamWriterOptions extends SegmentLimits {
+  disk: FileSystem;
+  directory: string;
+  containerId: string;
+  tail: StreamTail;
+  committed: CommittedLsn;
+  now: () => number;
+}
+
+/** See the module comment. */
+export class StreamWriter {
+  readonly #options: StreamWriterOptions;
+  #segment: SegmentWriter | undefined;
+  #sequence: number;
+  #endLsn: number;
+  #ordinal: number;
+  #attach: AttachRecord | undefined;
+  #attachOffset = 0;
+
+  constructor(options: StreamWriterOptions) {
+    this.#options = options;
+    this.#sequence = options.tail.nextSequence - 1;
+    this.#endLsn = options.tail.endLsn;
+    this.#ordinal = options.tail.endOrdinal;
+    this.#attach = options.tail.attach;
+    options.committed.publish(this.#endLsn);
+  }
+
+  /** Position behind the last byte. */
+  get endLsn(): number {
+    return this.#endLsn;
+  }
+
+  /** The FIFO whose bytes stand last in the stream and may go on, if any. */
+  get attachedFifo(): string | undefined {
+    return this.#attach?.fifo;
+  }
+
+  /** Sequence of the segment that is or was written last. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Whether the segment `sequence` is closed for writing. */
+  isComplete(sequence: number): boolean {
+    return sequence < this.#sequence || this.#segment === undefined;
+  }
+
+  /** Appends stream bytes. Throws what the disk threw; the stream then is as before. */
+  appendRaw(payload: Uint8Array, flags: number, stats: Readonly<BlockStats>): void {
+    this.#append(blockType.raw, flags, payload.length, payload, stats);
+  }
+
+  /** The bytes that follow come from another FIFO. */
+  appendAttach(fifo: string): void {
+    const record: AttachRecord = { kind: 'attach', fifo, continued: false };
+    const previous = this.#attach;
+    this.#attach = undefined;
+    try {
+      this.#attachOffset = this.#append(blockType.meta, 0, 1, encodeMetaRecord(record));
+      this.#attach = record;
+    } catch (error) {
+      this.#attach = previous;
+      throw error;
+    }
+  }
+
+  /** The FIFO that stands last has ended: no frame goes on behind this. */
+  appendDetach(fifo: string): void {
+    this.#append(blockType.meta, 0, 1, encodeMetaRecord({ kind: 'detach', fifo }));
+    this.#attach = undefined;
+  }
+
+  /** Records a loss. `lsnSpan` is how many positions of the stream it takes here; 0 for a remark. */
+  appendGap(gap: GapRecord, lsnSpan: number): void {
+    this.#append(blockType.gap, 0, lsnSpan, encodeMetaRecord(gap));
+  }
+
+  /** Closes the file; the next append begins a new one. */
+  closeSegment(): void {
+    this.#segment?.close();
+    this.#segment = undefined;
+  }
+
+  /** Appends a block to a segment that has room. Returns the block's offset in the file. */
+  #append(
+    type: number,
+    flags: number,
+    lsnSpan: number,
+    payload: Uint8Array,
+    stats: Readonly<BlockStats> = noStats,
+  ): number {
+    const segment = this.#segmentWithRoom();
+    const offset = segment.bytes;
+    const attachOffset = this.#attachOffset;
+    const block: NewBlock = {
+      type,
+      flags,
+      lsn: this.#endLsn,
+      lsnSpan,
+      ordinal: this.#ordinal,
+      attachOffset,
+      stats,
+    };
+    segment.append(block, payload);
+    this.#endLsn += lsnSpan;
+    this.#ordinal += stats.frames;
+    this.#options.committed.publish(this.#endLsn);
+    return offset;
+  }
+
+  #segmentWithRoom(): SegmentWriter {
+    const open = this.#segment;
+    const { segmentBytesMax, segmentAgeMsMax, now } = this.#options;
+    if (open !== undefined) {
+      const tooOld = now() - open.createdMs >= segmentAgeMsMax;
+      if (open.bytes < segmentBytesMax && !tooOld) return open;
+      this.closeSegment();
+    }
+    return this.#beginSegment();
+  }
+
+  #beginSegment(): SegmentWriter {
+    const { disk, directory, containerId, now } = this.#options;
+    const segment = new SegmentWriter(disk, {
+      directory,
+      containerId,
+      sequence: this.#sequence + 1,
+      baseLsn: this.#endLsn,
+      baseOrdinal: this.#ordinal,
+      createdMs: now(),
+    });
+    this.#sequence += 1;
+    try {
+      this.#attachOffset = this.#continueAttach(segment);
+    } catch (error) {
+      segment.close();
+      throw error;
+    }
+    this.#segment = segment;
+    return segment;
+  }
+
+  /** Repeats in a new segment whose bytes these are. Returns the remark's offset, 0 for none. */
+  #continueAttach(segment: SegmentWriter): number {
+    if (this.#attach === undefined) return 0;
+    const offset = segment.bytes;
+    const block: NewBlock = {
+      type: blockType.meta,
+      flags: 0,
+      lsn: this.#endLsn,
+      lsnSpan: 0,
+      ordinal: this.#ordinal,
+      attachOffset: 0,
+      stats: noStats,
+    };
+    segment.append(block, encodeMetaRecord({ ...this.#attach, continued: true }));
+    return offset;
+  }
+}

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  containerOptions,
+  dockerOptions,
+  envNameOf,
+  notYetOptions,
+} from '../../src/config/options.ts';
+import { parseLogOpts } from '../../src/config/parse.ts';
+
+const specs = Object.values(containerOptions);
+
+test('every option has the plugin setting of its name and no name is used twice', () => {
+  for (const spec of specs) assert.equal(spec.env, envNameOf(spec.name));
+  const names = [...specs.map(({ name }) => name), ...notYetOptions, ...dockerOptions];
+  assert.equal(new Set(names).size, names.length);
+});
+
+test('every default is a value that the parser takes in silence', () => {
+  const logOpts: Record<string, string> = {};
+  for (const spec of specs) if ('default' in spec) logOpts[spec.name] = spec.default;
+  assert.deepEqual(parseLogOpts(logOpts, {}).warnings, []);
+});
