@@ -1,7 +1,7 @@
 /**
  * The delivery loop of one endpoint: fills batches from its containers in turn, compresses
  * each once, sends them in order, and moves cursors only on an answer. While one batch is
- * under way the next is made; there are never more than these two, however long an outage.
+ * under way the next ones are made; there are never more than three, however long an outage.
  */
 import { nextDelayMs } from '../base/backoff.ts';
 import { messageOf } from '../base/errors.ts';
@@ -102,21 +102,22 @@ export class EndpointQueue {
   }
 
   async #run(): Promise<void> {
-    const batches = [new PushBatch(), new PushBatch()] as const;
-    let delivery = Promise.resolve();
-    let turn: 0 | 1 = 0;
-    while (!this.#stopping.signal.aborted) {
-      const batch = batches[turn];
+    // One is being filled, one compressed, one sent. A batch may be filled again when the
+    // delivery of the one two before has ended, because then its own bytes are compressed.
+    const batches = [new PushBatch(), new PushBatch(), new PushBatch()] as const;
+    let before = Promise.resolve();
+    let last = Promise.resolve();
+    for (let turn = 0; !this.#stopping.signal.aborted; turn = (turn + 1) % batches.length) {
+      const batch = batches[turn] ?? batches[0];
       batch.reset();
       const positions = await this.#fill(batch);
       const { entries } = batch;
       const compressed = entries > 0 ? compressBlock(batch.encode()) : undefined;
-      // The batch before holds the other buffer, and its answer must come first.
-      await delivery;
-      delivery = this.#deliver(compressed, entries, positions);
-      turn = turn === 0 ? 1 : 0;
+      await before;
+      before = last;
+      last = this.#deliver(last, compressed, entries, positions);
     }
-    await delivery;
+    await last;
   }
 
   /** Fills the batch until it is to go out, or the queue stops. */
@@ -165,12 +166,16 @@ export class EndpointQueue {
     }
   }
 
+  /** Sends one batch when the one before it is through, and moves the cursors. */
   async #deliver(
+    before: Promise<void>,
     compressed: Promise<Buffer> | undefined,
     entries: number,
     positions: Positions,
   ): Promise<void> {
-    if (compressed !== undefined && !(await this.#send(await compressed, entries))) return;
+    const body = await compressed;
+    await before;
+    if (body !== undefined && !(await this.#send(body, entries))) return;
     for (const [source, position] of positions) {
       if (this.#sources.has(source)) this.#onAcknowledged(source, position);
     }

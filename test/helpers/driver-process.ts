@@ -1,0 +1,160 @@
+/**
+ * A whole driver in a process of its own, as dockerd would start it, but out of Docker: with
+ * its socket, FIFOs and log in a directory under the system's temporary one.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import { type ApiAnswer, callPlugin, FakeFifo, newId, startLoggingBody } from './fake-dockerd.ts';
+
+const mainPath = `${import.meta.dirname}/../../src/main.ts`;
+const startMsMax = 10_000;
+
+/** See the module comment. */
+export class DriverProcess {
+  readonly directory: string;
+  readonly socketPath: string;
+  readonly walDir: string;
+  /** Everything the driver printed, over all its runs. */
+  output = '';
+  readonly #env: Record<string, string>;
+  readonly #fifos: FakeFifo[] = [];
+  #child: ChildProcess | undefined;
+
+  constructor(env: Record<string, string> = {}) {
+    this.directory = fs.mkdtempSync(`${os.tmpdir()}/holdfast-test-`);
+    this.socketPath = `${this.directory}/holdfast.sock`;
+    this.walDir = env['WAL_DIR'] ?? `${this.directory}/wal`;
+    fs.mkdirSync(`${this.directory}/fifos`);
+    this.#env = {
+      LOG_LEVEL: 'info',
+      ...env,
+      WAL_DIR: this.walDir,
+      HOLDFAST_SOCKET: this.socketPath,
+    };
+  }
+
+  /** Starts the process and waits until its socket accepts. */
+  async start(env: Record<string, string> = {}): Promise<void> {
+    const child = this.spawn(env);
+    const startedMs = performance.now();
+    while (!(await accepts(this.socketPath))) {
+      if (child.exitCode !== null) throw new Error(`the driver has exited:\n${this.output}`);
+      if (performance.now() - startedMs > startMsMax) throw new Error(`no socket:\n${this.output}`);
+      await setTimeout(10);
+    }
+  }
+
+  /** Starts the process and does not wait. */
+  spawn(env: Record<string, string> = {}): ChildProcess {
+    const child = spawn(process.execPath, [mainPath], {
+      env: { PATH: process.env['PATH'], ...this.#env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        this.output += chunk.toString();
+      });
+    }
+    this.#child = child;
+    return child;
+  }
+
+  /** Ends the process and waits for its end. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    await exit;
+  }
+
+  /** Ends the process and removes its directory. */
+  async dispose(): Promise<void> {
+    await this.kill();
+    for (const fifo of this.#fifos) fifo.close();
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Makes a FIFO as dockerd does. */
+  makeFifo(): FakeFifo {
+    const fifo = new FakeFifo(`${this.directory}/fifos`);
+    this.#fifos.push(fifo);
+    return fifo;
+  }
+
+  async call(call: string, body?: unknown): Promise<ApiAnswer> {
+    return callPlugin(this.socketPath, call, body);
+  }
+
+  /** Starts logging of a container on a new FIFO; throws when the driver refuses. */
+  async startContainer(
+    name: string,
+    config: Record<string, string> = {},
+    containerId = newId(),
+  ): Promise<{ fifo: FakeFifo; containerId: string }> {
+    const fifo = this.makeFifo();
+    const body = startLoggingBody(fifo.path, containerId, config, name);
+    const answer = await this.call('LogDriver.StartLogging', body);
+    if (answer.status !== 200) throw new Error(answer.body.Err);
+    return { fifo, containerId };
+  }
+
+  /** Stops logging and closes dockerd's end, in dockerd's order. */
+  async stopContainer(fifo: FakeFifo): Promise<ApiAnswer> {
+    const answer = await this.call('LogDriver.StopLogging', { File: fifo.path });
+    this.endFifo(fifo);
+    return answer;
+  }
+
+  /** dockerd's end of a FIFO goes, and the file with it. */
+  endFifo(fifo: FakeFifo): void {
+    this.#fifos.splice(this.#fifos.indexOf(fifo), 1);
+    fifo.close();
+    fifo.unlink();
+  }
+
+  /** Ids of the containers that have a directory in the log. */
+  containersOnDisk(): string[] {
+    const root = `${this.walDir}/c`;
+    if (!fs.existsSync(root)) return [];
+    return fs.readdirSync(root).flatMap((prefix) => fs.readdirSync(`${root}/${prefix}`));
+  }
+
+  /** Bytes of all segment files of all containers. */
+  segmentBytes(): number {
+    let bytes = 0;
+    for (const containerId of this.containersOnDisk()) {
+      const directory = `${this.walDir}/c/${containerId.slice(0, 2)}/${containerId}`;
+      for (const name of fs.readdirSync(directory)) {
+        if (name.endsWith('.w')) bytes += fs.statSync(`${directory}/${name}`).size;
+      }
+    }
+    return bytes;
+  }
+
+  /** Waits until a condition holds, looking often; throws with the driver's output if it never does. */
+  async until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+    const startedMs = performance.now();
+    while (!condition()) {
+      if (performance.now() - startedMs > timeoutMs) {
+        throw new Error(`waited in vain until ${what}\n${this.output}`);
+      }
+      await setTimeout(10);
+    }
+  }
+}
+
+async function accepts(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(socketPath);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}

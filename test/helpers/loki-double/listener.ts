@@ -1,0 +1,54 @@
+/**
+ * A listening HTTP server that can be closed for real, with all its connections,
+ * and opened again on the same port.
+ */
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** One port that is open or closed. */
+export class Listener {
+  readonly #handler: RequestListener;
+  readonly #host: string;
+  #port: number;
+  #server: Server | undefined;
+
+  /** Port 0 takes a free one at the first `open` and keeps it. */
+  constructor(handler: RequestListener, host: string, port: number) {
+    this.#handler = handler;
+    this.#host = host;
+    this.#port = port;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `http://${this.#host}:${this.#port}`;
+  }
+
+  /** Listens; does nothing when it does already. */
+  async open(): Promise<void> {
+    if (this.#server !== undefined) return;
+    // Loki is a Go server: it closes idle connections after two minutes, not after five seconds.
+    const server = createServer({ keepAliveTimeout: 120_000, requestTimeout: 0 }, this.#handler);
+    server.headersTimeout = 0;
+    server.timeout = 0;
+    server.listen(this.#port, this.#host);
+    await once(server, 'listening');
+    this.#server = server;
+    this.#port = (server.address() as AddressInfo).port;
+  }
+
+  /** Stops listening and resets all connections, also those that wait for an answer. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+}
