@@ -10,6 +10,7 @@ import { nodeFileSystem } from './base/file-system.ts';
 import { createLog, type Log } from './base/log.ts';
 import { version } from './base/version.ts';
 import { Containers } from './capture/containers.ts';
+import { LandingArea } from './capture/landing.ts';
 import { parseLogOpts, parsePluginSettings } from './config/parse.ts';
 import { DeliveryLink } from './driver/delivery-link.ts';
 import { createApp, type LogDriver, listen } from './driver/server.ts';
@@ -23,6 +24,7 @@ const disk = nodeFileSystem;
 /** Everything that runs once the WAL is ours. */
 interface Engine {
   lock: WalLock;
+  landing: LandingArea;
   delivery: Delivery;
   containers: Containers;
 }
@@ -49,18 +51,21 @@ async function startEngine(root: string, logLevel: string, log: Log): Promise<En
     log,
   });
   const now = Date.now;
-  const containers = new Containers({ disk, root, log, now, hooks: link, ...segmentLimits });
-  return { lock, delivery, containers };
+  const landing = new LandingArea(root, log);
+  const options = { disk, root, landing, log, now, hooks: link, ...segmentLimits };
+  const containers = new Containers(options);
+  return { lock, landing, delivery, containers };
 }
 
 /** Takes up every container on disk, one at a time, so that dockerd's calls come in between. */
-async function recover(containers: Containers, log: Log): Promise<void> {
+async function recover({ containers, landing }: Engine, log: Log): Promise<void> {
   const startedAtMs = performance.now();
   const ids = containers.listOnDisk();
   for (const containerId of ids) {
     containers.recover(containerId);
     await setImmediate();
   }
+  landing.forgetLeftovers();
   const recoverySeconds = (performance.now() - startedAtMs) / 1000;
   log.info({ containers: ids.length, recoverySeconds }, 'recovered');
 }
@@ -106,7 +111,7 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  await recover(started.containers, log);
+  await recover(started, log);
 }
 
 try {

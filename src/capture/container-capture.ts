@@ -3,11 +3,13 @@
  * read them, before anybody looks at what they mean. A disk that refuses them cannot hold the
  * container up: the loss is counted and stands in the stream as a gap as soon as it can.
  */
+import { basename } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { GapReason, StreamTail, StreamWriter } from '../wal/index.ts';
 import { Fifo, type FifoEvents } from './fifo.ts';
 import { FrameCounter } from './frame-counter.ts';
+import type { LandingArea, LandingSlot } from './landing.ts';
 
 /** What a capture tells its owner. */
 export interface CaptureEvents {
@@ -21,6 +23,7 @@ export interface CaptureEvents {
 export interface ContainerCaptureOptions {
   writer: StreamWriter;
   tail: StreamTail;
+  landing: LandingArea;
   events: CaptureEvents;
   log: Log;
   now: () => number;
@@ -49,7 +52,29 @@ export class ContainerCapture implements FifoEvents {
   /** Starts to read a FIFO. Throws `fifo_unavailable`. */
   open(path: string): void {
     if (this.#fifos.has(path)) return;
-    this.#fifos.set(path, new Fifo(path, this));
+    const name = basename(path);
+    const { landing } = this.#options;
+    const { attachedFifo, endLsn } = this.#writer;
+    const land = (): LandingSlot => landing.slot(name, attachedFifo === name ? endLsn : undefined);
+    this.#fifos.set(path, new Fifo(path, land, this));
+  }
+
+  /**
+   * Takes in what a former process had read from a FIFO and had not written when it died. To
+   * be called before anything else is appended, first for the FIFO that stands last.
+   */
+  salvage(fifoName: string): void {
+    const { landing, tail, log } = this.#options;
+    const leftover = landing.leftoverOf(fifoName);
+    if (leftover === undefined) return;
+    const isAttached = this.#writer.attachedFifo === fifoName;
+    const isMissing =
+      leftover.lsn === undefined
+        ? !isAttached || tail.isAttachLast
+        : isAttached && leftover.lsn === this.#writer.endLsn;
+    if (!isMissing) return;
+    log.info({ bytes: leftover.bytes.length }, 'took in what was read when the process died');
+    this.#take(fifoName, leftover.bytes);
   }
 
   /** Reads what is left in the FIFO, all of it before this returns, and lets go of it. */
@@ -74,8 +99,19 @@ export class ContainerCapture implements FifoEvents {
   }
 
   onBytes(fifo: Fifo, bytes: Uint8Array): void {
-    if (this.#writer.attachedFifo !== fifo.name) this.#switchTo(fifo);
+    if (this.#writer.attachedFifo !== fifo.name) {
+      this.#switchTo(fifo.name);
+      // From here on the bytes have a place, so that a kill finds it with them.
+      fifo.consumed(0, this.#writer.endLsn);
+    }
+    this.#take(fifo.name, bytes);
+    fifo.consumed(bytes.length, this.#writer.endLsn);
+  }
+
+  /** Appends what a FIFO delivered. */
+  #take(fifoName: string, bytes: Uint8Array): void {
     const writer = this.#writer;
+    if (writer.attachedFifo !== fifoName) this.#switchTo(fifoName);
     this.#counter.count(bytes, writer.endLsn);
     try {
       if (this.#refused.bytes > 0) this.#recordRefused(bytes);
@@ -104,12 +140,12 @@ export class ContainerCapture implements FifoEvents {
    * A FIFO enters the stream at its first byte. The one before has ended by then, or nobody
    * will write to it any more; whatever it still holds comes first.
    */
-  #switchTo(fifo: Fifo): void {
+  #switchTo(fifoName: string): void {
     const attached = this.#writer.attachedFifo;
     for (const other of this.#fifos.values()) {
-      if (other !== fifo && other.name === attached) other.drain();
+      if (other.name !== fifoName && other.name === attached) other.drain();
     }
-    this.#guarded(() => this.#writer.appendAttach(fifo.name));
+    this.#guarded(() => this.#writer.appendAttach(fifoName));
     this.#cut();
   }
 

@@ -4,6 +4,7 @@
  * must know goes up through hooks, what it has achieved comes back through `acknowledged`.
  */
 import fs from 'node:fs';
+import { basename } from 'node:path';
 import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import type { Log } from '../base/log.ts';
@@ -24,6 +25,7 @@ import {
   writeContainerRecordDurably,
 } from '../wal/index.ts';
 import { ContainerCapture } from './container-capture.ts';
+import type { LandingArea } from './landing.ts';
 
 /** Who a container is and how it wants its lines shipped, as StartLogging tells it. */
 export type ContainerIdentity = Omit<ContainerRecord, 'version' | 'fifos'>;
@@ -49,6 +51,7 @@ export interface ContainersHooks {
 export interface ContainersOptions extends SegmentLimits {
   disk: FileSystem;
   root: string;
+  landing: LandingArea;
   log: Log;
   now: () => number;
   hooks: ContainersHooks;
@@ -187,7 +190,8 @@ export class Containers {
   }
 
   #open(identity: ContainerIdentity): Container {
-    const { disk, root, log, now, hooks, segmentBytesMax, segmentAgeMsMax } = this.#options;
+    const { disk, root, landing, log, now, hooks } = this.#options;
+    const { segmentBytesMax, segmentAgeMsMax } = this.#options;
     const { containerId } = identity;
     const directory = containerDirectory(root, containerId);
     const tail = recoverTail(disk, directory, containerId);
@@ -203,7 +207,14 @@ export class Containers {
       onFifoEnded: (path: string) => this.#fifoEnded(containerId, path),
     };
     const childLog = log.child({ containerId: containerId.slice(0, 12) });
-    const capture = new ContainerCapture({ writer, tail, events, log: childLog, now });
+    const capture = new ContainerCapture({
+      writer,
+      tail,
+      landing,
+      events,
+      log: childLog,
+      now,
+    });
     const container: Container = {
       record: identity,
       directory,
@@ -238,8 +249,9 @@ export class Containers {
     const known = identity ?? record;
     if (known === undefined) return undefined;
     const container = this.#open(known);
+    this.#salvage(container, record?.fifos ?? []);
     for (const path of record?.fifos ?? []) this.#reattach(container, path);
-    const names = new Set(container.capture.openPaths.map((path) => path.split('/').at(-1)));
+    const names = new Set(container.capture.openPaths.map((path) => basename(path)));
     container.capture.detachUnless((name) => names.has(name));
     if (record !== undefined && names.size !== record.fifos.length) this.#writeRecord(container);
     this.#options.hooks.onStream(this.#deliverable(container));
@@ -255,6 +267,15 @@ export class Containers {
       log.error({ containerId, cause: messageOf(error) }, 'a damaged record is replaced');
       return undefined;
     }
+  }
+
+  /** The FIFO that stands last in the stream comes first: its bytes belong at the very end. */
+  #salvage(container: Container, paths: readonly string[]): void {
+    const { writer, capture } = container;
+    const names = paths.map((path) => basename(path));
+    const attached = writer.attachedFifo;
+    for (const name of names) if (name === attached) capture.salvage(name);
+    for (const name of names) if (name !== attached) capture.salvage(name);
   }
 
   #reattach(container: Container, path: string): void {

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
-import { fifoReadBytesMax } from '../base/limits.ts';
+import type { LandingSlot } from './landing.ts';
 
 /** Gets what a FIFO delivers. `bytes` is valid only during the call. */
 export interface FifoEvents {
@@ -16,24 +16,22 @@ export interface FifoEvents {
   onEnd(fifo: Fifo): void;
 }
 
-/** All FIFOs read into one buffer: the callback uses the bytes before it returns. */
-const readBuffer = Buffer.allocUnsafeSlow(fifoReadBytesMax);
-/** Draining may happen inside another FIFO's callback, so it needs a buffer of its own. */
-const drainBuffer = Buffer.allocUnsafeSlow(fifoReadBytesMax);
-
 /** See the module comment. */
 export class Fifo {
   readonly path: string;
   readonly #events: FifoEvents;
   readonly #fd: number;
   readonly #socket: net.Socket;
+  readonly #landing: LandingSlot;
   #open = true;
 
   /** Opens the FIFO and starts to read. Throws `fifo_unavailable` when there is none. */
-  constructor(fifoPath: string, events: FifoEvents) {
+  constructor(fifoPath: string, land: () => LandingSlot, events: FifoEvents) {
     this.path = fifoPath;
     this.#events = events;
     this.#fd = openFifo(fifoPath);
+    this.#landing = land();
+    const { readBuffer } = this.#landing;
     this.#socket = new net.Socket({
       fd: this.#fd,
       readable: true,
@@ -62,7 +60,8 @@ export class Fifo {
    */
   drain(): boolean {
     while (this.#open) {
-      const length = readNow(this.#fd);
+      const { drainBuffer } = this.#landing;
+      const length = readNow(this.#fd, drainBuffer);
       if (length === undefined) return true;
       if (length === 0) return false;
       this.#events.onBytes(this, drainBuffer.subarray(0, length));
@@ -70,11 +69,18 @@ export class Fifo {
     return false;
   }
 
+  /** The first `length` bytes that were read are in the log, which now ends at `lsn`. */
+  consumed(length: number, lsn: number): void {
+    this.#landing.consumed(length, lsn);
+  }
+
   /** Stops reading; what is in the pipe stays there. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     this.#socket.destroy();
+    // Not before the handle is closed: until then a read may still be under way into it.
+    this.#socket.once('close', () => this.#landing.release());
   }
 
   #ended(): void {
@@ -101,9 +107,9 @@ function openFifo(fifoPath: string): number {
 }
 
 /** Reads what is there: a length, 0 at the end of the file, undefined when the pipe is empty. */
-function readNow(fd: number): number | undefined {
+function readNow(fd: number, into: Buffer): number | undefined {
   try {
-    return fs.readSync(fd, drainBuffer, 0, drainBuffer.length, null);
+    return fs.readSync(fd, into, 0, into.length, null);
   } catch (error) {
     if (errnoOf(error) === 'EAGAIN') return undefined;
     return 0;

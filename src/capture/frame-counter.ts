@@ -32,6 +32,7 @@ export class FrameCounter implements FrameHandler {
   skipped: SkippedRange[] = [];
   #blockLsn = 0;
   #blockBytes = 0;
+  #hasTime = false;
   #muted = false;
 
   /** Goes on where a log ends whose last bytes, from a frame's start on, are `openBytes`. */
@@ -56,6 +57,7 @@ export class FrameCounter implements FrameHandler {
     stats.minNanos = 0;
     stats.maxSeconds = 0;
     stats.maxNanos = 0;
+    this.#hasTime = false;
     this.#blockLsn = lsn;
     this.#blockBytes = bytes.length;
     const startsOnFrame = this.#isOnEdge();
@@ -74,7 +76,8 @@ export class FrameCounter implements FrameHandler {
     stats.frames += 1;
     if (stats.firstFrameOffset === noFrame) {
       const next = endLsn - this.#blockLsn;
-      if (next < this.#blockBytes) stats.firstFrameOffset = next;
+      // A frame found in what earlier blocks left behind may end before this one.
+      if (next >= 0 && next < this.#blockBytes) stats.firstFrameOffset = next;
     }
     if (!decodeFrame(bytes, start, end, view)) return true;
     this.flags |= view.isStderr ? blockFlag.hasStderr : blockFlag.hasStdout;
@@ -94,7 +97,8 @@ export class FrameCounter implements FrameHandler {
 
   #countTime(seconds: number, nanos: number): void {
     const { stats } = this;
-    if (stats.maxSeconds === 0 && stats.maxNanos === 0) {
+    if (!this.#hasTime) {
+      this.#hasTime = true;
       stats.minSeconds = seconds;
       stats.minNanos = nanos;
       stats.maxSeconds = seconds;
