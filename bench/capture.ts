@@ -9,6 +9,7 @@ import os from 'node:os';
 import { nodeFileSystem as disk } from '../src/base/file-system.ts';
 import { silentLog } from '../src/base/log.ts';
 import { Containers } from '../src/capture/containers.ts';
+import { LandingArea } from '../src/capture/landing.ts';
 import { containerDirectory, openWalRoot, removeSegmentsBefore } from '../src/wal/index.ts';
 
 const [lineBytes = '100', megabytes = '1000'] = process.argv.slice(2);
@@ -22,6 +23,7 @@ const ended = Promise.withResolvers<void>();
 const containers = new Containers({
   disk,
   root,
+  landing: new LandingArea(root, silentLog),
   log: silentLog,
   now: Date.now,
   segmentBytesMax: 16 << 20,

@@ -69,6 +69,7 @@ export class Engine {
       `${this.directory}/daemon.json`,
       JSON.stringify({ 'live-restore': this.#liveRestore }),
     );
+    forgetDeadContainerd(`${this.directory}/exec/containerd/containerd.pid`);
     const output = fs.openSync(this.logPath, 'a');
     const daemon = spawn('dockerd', this.#args(), { stdio: ['ignore', output, output] });
     fs.closeSync(output);
@@ -155,13 +156,28 @@ export class Engine {
   }
 
   async #removeAll(): Promise<void> {
-    const ids = (await this.tryDocker('ps', '-aq')).stdout.split('\n').filter(Boolean);
-    if (ids.length > 0) await this.tryDocker('rm', '-f', ...ids);
-    const plugins = await this.tryDocker('plugin', 'ls', '-q');
-    for (const id of plugins.stdout.split('\n').filter(Boolean)) {
-      await this.tryDocker('plugin', 'rm', '-f', id);
+    // A daemon whose plugin is gone may hang on any of these; what is left is ended by id then.
+    const options = { env: this.env, timeoutMs: stopMsMax };
+    const list = async (...args: string[]): Promise<string[]> =>
+      (await tryRun('docker', args, options)).stdout.split('\n').filter(Boolean);
+    const ids = await list('ps', '-aq');
+    if (ids.length > 0) await tryRun('docker', ['rm', '-f', ...ids], options);
+    for (const id of await list('plugin', 'ls', '-q')) {
+      await tryRun('docker', ['plugin', 'rm', '-f', id], options);
     }
   }
+}
+
+/**
+ * A killed daemon takes its containerd along. Where nobody reaps it, the next daemon takes the
+ * dead process for a living one and waits for it in vain.
+ */
+function forgetDeadContainerd(pidPath: string): void {
+  if (!fs.existsSync(pidPath)) return;
+  const pid = fs.readFileSync(pidPath, 'utf8').trim();
+  const statPath = `/proc/${pid}/stat`;
+  const isAlive = fs.existsSync(statPath) && !/\) Z /.test(fs.readFileSync(statPath, 'utf8'));
+  if (!isAlive) fs.rmSync(pidPath);
 }
 
 /** Whether an engine answers at a socket. */
@@ -202,17 +218,24 @@ async function endLeftovers(directory: string): Promise<void> {
   }
 }
 
-/** Processes whose command line names the directory: all descend from our daemon. */
+/** Processes that descend from our daemon: their command line or their root names the directory. */
 function processesOf(directory: string): number[] {
   return fs
     .readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((name) => {
       try {
-        return fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(`${directory}/`);
+        const command = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8');
+        return command.includes(`${directory}/`) || rootOf(name).includes(`${directory}/`);
       } catch {
         return false;
       }
     })
     .map(Number);
+}
+
+/** How the root file system of a process is mounted: a container's or plugin's names its layers. */
+function rootOf(pid: string): string {
+  const mounts = fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+  return mounts.find((line) => line.split(' ')[4] === '/') ?? '';
 }

@@ -50,7 +50,7 @@ export class DriverProcess {
 
   /** Starts the process and does not wait. */
   spawn(env: Record<string, string> = {}): ChildProcess {
-    const child = spawn(process.execPath, [mainPath], {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', mainPath], {
       env: { PATH: process.env['PATH'], ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -20,7 +20,7 @@ export async function callPlugin(
   call: string,
   body: unknown = '',
 ): Promise<ApiAnswer> {
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const request = http.request(
       { socketPath, path: `/${call}`, method: 'POST', agent: false },
       (response) => {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { buildPlugin } from '../../../scripts/build-plugin.ts';
@@ -79,6 +80,29 @@ export class Plugin {
     return `${this.#engine.directory}/data/plugins/${id}/propagated-mount`;
   }
 
+  /** Names of the containers that the log still keeps something of. */
+  async keptContainers(): Promise<string[]> {
+    const root = `${await this.statePath()}/wal/c`;
+    const records = fs
+      .readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('meta.json'));
+    return records.map((path) => {
+      const record = JSON.parse(fs.readFileSync(`${root}/${path}`, 'utf8')) as {
+        containerName: string;
+      };
+      return record.containerName;
+    });
+  }
+
+  /** Waits until nothing of a container is kept: then all of it is delivered. */
+  async drained(containerName: string): Promise<void> {
+    for (let wait = 0; wait < 1500; wait += 1) {
+      if (!(await this.keptContainers()).includes(containerName)) return;
+      await setTimeout(20);
+    }
+    throw new Error(`${containerName} is never delivered:\n${this.#engine.log.slice(-3000)}`);
+  }
+
   /** Process id of the plugin's Node, or undefined while none runs. */
   async pid(): Promise<number | undefined> {
     const { Id: id } = await this.info();
@@ -90,17 +114,39 @@ export class Plugin {
     process.kill(pid, 'SIGKILL');
   }
 
+  /** Waits until dockerd has looked whether a new process of the plugin lives. */
+  async dialed(pid: number): Promise<void> {
+    while (ageMs(pid) < 700) await setTimeout(20);
+  }
+
+  /** Waits until dockerd has given the plugin up. */
+  async disabledByDockerd(): Promise<void> {
+    for (let wait = 0; wait < 300; wait += 1) {
+      if (!(await this.info()).Enabled) return;
+      await setTimeout(100);
+    }
+    throw new Error('dockerd keeps the plugin enabled');
+  }
+
   /** Waits until a process of the plugin runs that is not `other`, and its socket accepts. */
   async started(other?: number): Promise<number> {
     const { Id: id } = await this.info();
-    const socketPath = `${this.#engine.directory}/exec/plugins/${id}/holdfast.sock`;
     for (let wait = 0; wait < 3000; wait += 1) {
       const pid = findPluginProcess(id);
-      if (pid !== undefined && pid !== other && isListening(pid, socketPath)) return pid;
+      if (pid !== undefined && pid !== other && (await accepts(pid))) return pid;
       await setTimeout(10);
     }
     throw new Error(`the plugin does not come back:\n${this.#engine.log.slice(-3000)}`);
   }
+}
+
+/** Milliseconds since a process was started. */
+function ageMs(pid: number): number {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The 22nd field, counted behind the name, in hundredths of a second since boot.
+  const startedTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const uptimeSeconds = Number(fs.readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
+  return uptimeSeconds * 1000 - startedTicks * 10;
 }
 
 /** The process whose control group or mounts name the plugin and which runs our program. */
@@ -119,23 +165,14 @@ function findPluginProcess(pluginId: string): number | undefined {
   return undefined;
 }
 
-/** Whether the process has bound its plugin socket: the newest listener is in its own view. */
-function isListening(pid: number, socketPath: string): boolean {
-  if (!fs.existsSync(socketPath)) return false;
-  try {
-    const sockets = fs.readFileSync(`/proc/${pid}/net/unix`, 'utf8');
-    const inodes = new Set(
-      sockets
-        .split('\n')
-        .filter((line) => line.endsWith('/run/docker/plugins/holdfast.sock'))
-        .map((line) => line.trim().split(/\s+/)[6]),
-    );
-    return fs
-      .readdirSync(`/proc/${pid}/fd`)
-      .some((fd) =>
-        inodes.has(/socket:\[(\d+)\]/.exec(fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]),
-      );
-  } catch {
-    return false;
-  }
+/** Whether the plugin's socket accepts; it is found through the process, wherever dockerd put it. */
+async function accepts(pid: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(`/proc/${pid}/root/run/docker/plugins/holdfast.sock`);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 }
