@@ -9,6 +9,12 @@
  */
 export const frameBodyBytesMax = 1 << 20;
 
+/**
+ * Most fields of one message in a frame; dockerd writes six at most. It keeps the search for
+ * a frame in hostile garbage linear: each candidate is given up after so many.
+ */
+export const frameFieldsMax = 256;
+
 /** Most bytes one read of a FIFO returns: the capacity of a Linux pipe. */
 export const fifoReadBytesMax = 64 * 1024;
 

@@ -61,20 +61,31 @@ export class ContainerCapture implements FifoEvents {
 
   /**
    * Takes in what a former process had read from a FIFO and had not written when it died. To
-   * be called before anything else is appended, first for the FIFO that stands last.
+   * be called before anything else is appended, first for the FIFO that stands last. Returns
+   * whether there was anything.
    */
-  salvage(fifoName: string): void {
+  salvage(fifoName: string): boolean {
     const { landing, tail, log } = this.#options;
     const leftover = landing.leftoverOf(fifoName);
-    if (leftover === undefined) return;
+    if (leftover === undefined) return false;
     const isAttached = this.#writer.attachedFifo === fifoName;
     const isMissing =
       leftover.lsn === undefined
         ? !isAttached || tail.isAttachLast
         : isAttached && leftover.lsn === this.#writer.endLsn;
-    if (!isMissing) return;
+    if (!isMissing) return false;
     log.info({ bytes: leftover.bytes.length }, 'took in what was read when the process died');
     this.#take(fifoName, leftover.bytes);
+    return true;
+  }
+
+  /** The log ended in a torn block and nobody had its bytes: they are lost, how many is unknown. */
+  recordTorn(): void {
+    const { log, now, tail } = this.#options;
+    const { endLsn } = this.#writer;
+    log.warn({ bytesOnDisk: tail.tornBytes }, 'the log ends in a torn block; recorded as a gap');
+    const range = { fromLsn: endLsn, toLsn: endLsn, atMs: now() };
+    this.#guarded(() => this.#writer.appendGap({ kind: 'gap', reason: 'torn', ...range }, 0));
   }
 
   /** Reads what is left in the FIFO, all of it before this returns, and lets go of it. */
@@ -114,7 +125,10 @@ export class ContainerCapture implements FifoEvents {
     if (writer.attachedFifo !== fifoName) this.#switchTo(fifoName);
     this.#counter.count(bytes, writer.endLsn);
     try {
-      if (this.#refused.bytes > 0) this.#recordRefused(bytes);
+      if (this.#refused.bytes > 0) {
+        this.#recordRefused();
+        this.#counter.count(bytes, writer.endLsn);
+      }
       writer.appendRaw(bytes, this.#counter.flags, this.#counter.stats);
     } catch (error) {
       this.#refuse(bytes.length, error);
@@ -132,6 +146,7 @@ export class ContainerCapture implements FifoEvents {
   #release(fifo: Fifo): void {
     fifo.close();
     this.#fifos.delete(fifo.path);
+    if (this.#refused.bytes > 0) this.#guarded(() => this.#recordRefused());
     if (this.#writer.attachedFifo === fifo.name) this.#detach(fifo.name);
     if (this.#fifos.size === 0) this.#writer.closeSegment();
   }
@@ -179,8 +194,8 @@ export class ContainerCapture implements FifoEvents {
     this.#refused.frames += this.#counter.stats.frames;
   }
 
-  /** Writes the gap for what was refused and counts `bytes` anew behind it. Throws like the disk. */
-  #recordRefused(bytes: Uint8Array): void {
+  /** Writes the gap for what was refused. Throws what the disk throws. */
+  #recordRefused(): void {
     const fromLsn = this.#writer.endLsn;
     const { bytes: lost, frames } = this.#refused;
     const atMs = this.#options.now();
@@ -191,7 +206,6 @@ export class ContainerCapture implements FifoEvents {
     this.#refused = { bytes: 0, frames: 0 };
     this.#counter.restore(this.#writer.endLsn, Buffer.alloc(0));
     this.#counter.skipped = [];
-    this.#counter.count(bytes, this.#writer.endLsn);
   }
 
   /** Runs an append whose loss costs no bytes of the container; a failing disk only delays it. */

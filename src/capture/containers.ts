@@ -63,6 +63,8 @@ interface Container {
   committed: CommittedLsn;
   writer: StreamWriter;
   capture: ContainerCapture;
+  /** A former process died in the middle of a write. */
+  isTorn: boolean;
   ackLsn: number;
   /** StartLogging calls that are under way. */
   starts: number;
@@ -195,9 +197,6 @@ export class Containers {
     const { containerId } = identity;
     const directory = containerDirectory(root, containerId);
     const tail = recoverTail(disk, directory, containerId);
-    if (tail.tornBytes > 0) {
-      log.warn({ containerId, bytes: tail.tornBytes }, 'the log ends in a torn block; passed over');
-    }
     const committed = new CommittedLsn();
     const limits = { segmentBytesMax, segmentAgeMsMax };
     const options = { disk, directory, containerId, tail, committed, now, ...limits };
@@ -221,6 +220,7 @@ export class Containers {
       committed,
       writer,
       capture,
+      isTorn: tail.tornBytes > 0,
       ackLsn: 0,
       starts: 0,
       state: 'kept',
@@ -271,11 +271,12 @@ export class Containers {
 
   /** The FIFO that stands last in the stream comes first: its bytes belong at the very end. */
   #salvage(container: Container, paths: readonly string[]): void {
-    const { writer, capture } = container;
+    const { writer, capture, isTorn } = container;
     const names = paths.map((path) => basename(path));
     const attached = writer.attachedFifo;
-    for (const name of names) if (name === attached) capture.salvage(name);
-    for (const name of names) if (name !== attached) capture.salvage(name);
+    const inOrder = names.toSorted((a, b) => Number(b === attached) - Number(a === attached));
+    const isSalvaged = inOrder.map((name) => capture.salvage(name)).includes(true);
+    if (isTorn && !isSalvaged) capture.recordTorn();
   }
 
   #reattach(container: Container, path: string): void {

@@ -8,6 +8,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
 import type { LandingSlot } from './landing.ts';
+import { ReadPacer, restMs } from './read-pacer.ts';
 
 /** Gets what a FIFO delivers. `bytes` is valid only during the call. */
 export interface FifoEvents {
@@ -23,6 +24,7 @@ export class Fifo {
   readonly #fd: number;
   readonly #socket: net.Socket;
   readonly #landing: LandingSlot;
+  readonly #pacer = new ReadPacer();
   #open = true;
 
   /** Opens the FIFO and starts to read. Throws `fifo_unavailable` when there is none. */
@@ -39,8 +41,11 @@ export class Fifo {
       onread: {
         buffer: readBuffer,
         callback: (length) => {
-          if (this.#open) events.onBytes(this, readBuffer.subarray(0, length));
-          return true;
+          if (!this.#open) return false;
+          events.onBytes(this, readBuffer.subarray(0, length));
+          if (!this.#pacer.shouldRest(length, performance.now())) return true;
+          setTimeout(() => this.#socket.resume(), restMs);
+          return false;
         },
       },
     });

@@ -5,11 +5,13 @@
  * grown beyond that, they are in the log and the slot's content is void.
  *
  * File: slots of 4,096 + 65,536 bytes. Header: magic u32, unused u32, position u64 (all ones:
- * the FIFO is not in the stream yet), name length u16 at 16, name at 64. Unused bytes are 0.
+ * the FIFO is not in the stream yet), name length u16 at 16, name at 64. Data that has not
+ * landed is 0xff: UTF-8 has no such byte, and the lengths between frames never begin with it.
  */
 import fs from 'node:fs';
 import { readU64, writeU64 } from '../base/bytes.ts';
 import { messageOf } from '../base/errors.ts';
+import { nodeFileSystem, writeFully } from '../base/file-system.ts';
 import { fifoReadBytesMax } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { mapFile } from '../base/mapped-file.ts';
@@ -21,6 +23,7 @@ const chunkSlots = 16;
 const slotMagic = 0x4c61_6e64;
 const nameAt = 64;
 const nameBytesMax = 1024;
+const emptyByte = 0xff;
 const filePattern = /^landing\.(\d+)$/;
 
 /** What a former process had read from a FIFO last. */
@@ -107,11 +110,12 @@ export class LandingArea {
   #grow(): void {
     if (this.#fd === undefined) return;
     try {
-      const zeros = Buffer.alloc(chunkSlots * slotBytes);
-      fs.writeSync(this.#fd, zeros, 0, zeros.length, this.#bytes);
-      const memory = mapFile(this.#fd, this.#bytes, zeros.length);
+      const empty = Buffer.alloc(chunkSlots * slotBytes, emptyByte);
+      for (let at = 0; at < empty.length; at += slotBytes) empty.fill(0, at, at + headerBytes);
+      writeFully(nodeFileSystem, this.#fd, empty, this.#bytes);
+      const memory = mapFile(this.#fd, this.#bytes, empty.length);
       if (memory === undefined) return;
-      this.#bytes += zeros.length;
+      this.#bytes += empty.length;
       for (let at = 0; at < memory.length; at += slotBytes) {
         this.#free.push(memory.subarray(at, at + slotBytes));
       }
@@ -137,10 +141,10 @@ export class LandingArea {
   }
 }
 
-/** How many bytes have landed. A read that ended in zero bytes comes out short, as a gap will tell. */
+/** How many bytes have landed. A read that ended in 0xff comes out short, as a gap will tell. */
 function landedBytes(data: Buffer): number {
   let end = data.length;
-  while (end > 0 && data[end - 1] === 0) end -= 1;
+  while (end > 0 && data[end - 1] === emptyByte) end -= 1;
   return end;
 }
 
@@ -150,6 +154,8 @@ class MappedSlot implements LandingSlot {
   readonly drainBuffer: Buffer;
   readonly #memory: Buffer;
   readonly #free: Buffer[];
+  /** How much of the data was ever used: the rest is empty and stays untouched. */
+  #usedBytes = 0;
 
   constructor(memory: Buffer, fifoName: string, lsn: number | undefined, free: Buffer[]) {
     this.#memory = memory;
@@ -164,13 +170,14 @@ class MappedSlot implements LandingSlot {
 
   consumed(length: number, lsn: number): void {
     // In this order: old bytes must never seem to belong at the new position.
-    this.readBuffer.fill(0, 0, length);
+    this.readBuffer.fill(emptyByte, 0, length);
+    if (length > this.#usedBytes) this.#usedBytes = length;
     writeU64(this.#memory, lsn, 8);
   }
 
   release(): void {
-    this.#memory.writeUInt32LE(0, 0);
-    this.#memory.fill(0);
+    this.#memory.fill(0, 0, headerBytes);
+    this.readBuffer.fill(emptyByte, 0, this.#usedBytes);
     this.#free.push(this.#memory);
   }
 }

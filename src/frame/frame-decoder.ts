@@ -7,6 +7,8 @@
  * (moby api/types/plugins/logdriver/entry.proto).
  */
 
+import { frameFieldsMax } from '../base/limits.ts';
+
 /** One decoded frame: offsets point into the buffer that was decoded. */
 export interface FrameView {
   /** Whether the source is `stderr`; everything else counts as `stdout`. */
@@ -115,7 +117,8 @@ export function decodeFrame(
 ): boolean {
   resetView(view);
   let at = start;
-  while (at < end) {
+  for (let fields = 0; at < end; fields += 1) {
+    if (fields >= frameFieldsMax) return false;
     const tag = bytes[at] ?? 0;
     at += 1;
     if (tag === 0x10) {
@@ -166,7 +169,8 @@ function decodePartialMetadata(
   view: FrameView,
 ): boolean {
   let at = start;
-  while (at < end) {
+  for (let fields = 0; at < end; fields += 1) {
+    if (fields >= frameFieldsMax) return false;
     const tag = bytes[at] ?? 0;
     at += 1;
     if (tag === 0x08) {

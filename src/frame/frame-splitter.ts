@@ -1,11 +1,13 @@
 /**
  * Splits a stream, fed in any cuts, into dockerd's frames: 4 bytes big-endian length, then
- * a LogEntry. Pure. It never throws on any input and never holds more than one frame.
+ * a LogEntry. Pure. It never throws on any input; between two feeds it holds no more than the
+ * longest frame.
  *
  * Losing and finding the place: a head that cannot be one (see `isFrameHead`) means that
- * bytes are missing. From there on the splitter searches for a whole frame that decodes to
- * its exact end and whose successor, as far as it has been fed, has a valid head too.
- * What it passed over on the way is reported as skipped, to the byte.
+ * bytes are missing. They may be missing from the frame before it, whose end then is another
+ * one's, so that frame is not believed either. From there on the splitter searches for a whole
+ * frame that decodes to its exact end and whose successor, as far as it has been fed, has a
+ * valid head too. What it passed over on the way is reported as skipped, to the byte.
  */
 import { frameBodyBytesMax } from '../base/limits.ts';
 import { createFrameView, decodeFrame } from './frame-decoder.ts';
@@ -25,6 +27,8 @@ const headBytes = 9;
 const headMark = Buffer.from([0x0a, 0x06, 0x73, 0x74, 0x64]);
 /** Shortest body: `0a 06 stdout`; dockerd leaves nothing else out than zero fields. */
 const bodyBytesMin = 8;
+/** A search through garbage may need a large buffer; one splitter of thousands does not keep it. */
+const idleCarryBytesMax = 256 * 1024;
 
 /** Whether the 9 bytes at `at` can begin a frame: a sane length, then source "std…". */
 function isFrameHead(bytes: Uint8Array, at: number): boolean {
@@ -39,6 +43,18 @@ function bodyLengthAt(bytes: Uint8Array, at: number): number {
     (bytes[at] ?? 0) * 0x1000000 +
     (((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0))
   );
+}
+
+/** Whether `bytes[at..end)` can begin a frame, as far as the first 9 bytes of it are there. */
+function isFrameHeadSoFar(bytes: Uint8Array, at: number, end: number): boolean {
+  if (end - at >= headBytes) return isFrameHead(bytes, at);
+  for (let index = 0; index < end - at; index += 1) {
+    const byte = bytes[at + index] ?? 0;
+    if (index === 0 && byte !== 0) return false;
+    if (index === 1 && byte > frameBodyBytesMax >> 16) return false;
+    if (index >= 4 && byte !== headMark[index - 4]) return false;
+  }
+  return true;
 }
 
 /** Incremental splitter of one stream. One object may serve many streams in turn: see `begin`. */
@@ -62,6 +78,7 @@ export class FrameSplitter {
     this.#carryLength = 0;
     this.#lost = false;
     this.#edgeLsn = lsn;
+    if (this.#carry.length > idleCarryBytesMax) this.#carry = Buffer.allocUnsafe(4096);
   }
 
   /** The LSN behind the last frame that was handed out or skipped. */
@@ -84,12 +101,23 @@ export class FrameSplitter {
     return this.#lost;
   }
 
-  /** The stream was cut at `lsn` (another FIFO follows): what is held can never be whole. */
-  cut(lsn: number): void {
+  /**
+   * The stream was cut at `lsn` (another FIFO follows, or bytes are lost): what is held can
+   * never get longer. Whole frames in it still come out, be they behind garbage or behind what
+   * was taken for the head of a long frame and was the last one before a loss; the rest is
+   * skipped.
+   * Returns false when the handler stopped it, as `feed` does; the cut is then still to come.
+   */
+  cut(lsn: number): boolean {
+    this.#stopped = false;
+    if (this.#carryLength > 0 && !this.#lost) this.#lose();
+    if (this.#lost) this.#search(true);
+    if (this.#stopped) return false;
     const fromLsn = this.edgeLsn;
     const held = this.#carryLength > 0 || this.#lost;
     this.begin(lsn);
-    if (held) this.#handler.onSkipped(fromLsn, lsn);
+    if (held && fromLsn < lsn) this.#handler.onSkipped(fromLsn, lsn);
+    return true;
   }
 
   /**
@@ -102,7 +130,7 @@ export class FrameSplitter {
     while (at < end && !this.#stopped) {
       if (this.#lost) {
         this.#keep(bytes, at, end);
-        this.#search();
+        this.#search(false);
         return !this.#stopped;
       }
       if (this.#carryLength > 0) {
@@ -129,6 +157,10 @@ export class FrameSplitter {
       }
       const frameEnd = at + 4 + bodyLengthAt(bytes, at);
       if (frameEnd > end) return at;
+      if (!isFrameHeadSoFar(bytes, frameEnd, end)) {
+        this.#lose();
+        return at;
+      }
       const endLsn = this.#edgeLsn + frameEnd - at;
       if (!handler.onFrame(bytes, at + 4, frameEnd, endLsn)) {
         this.#stopped = true;
@@ -155,13 +187,16 @@ export class FrameSplitter {
     }
     if (!isFrameHead(this.#carry, 0)) {
       this.#lose();
-      this.#search();
       return at;
     }
     const frameBytes = 4 + bodyLengthAt(this.#carry, 0);
     const take = Math.min(end - at, Math.max(0, frameBytes - this.#carryLength));
     this.#keep(bytes, at, at + take);
     if (this.#carryLength >= frameBytes) {
+      if (!isFrameHeadSoFar(bytes, at + take, end)) {
+        this.#lose();
+        return at + take;
+      }
       const endLsn = this.#edgeLsn + frameBytes;
       this.#stopped = !this.#handler.onFrame(this.#carry, 4, frameBytes, endLsn);
       if (this.#stopped) return at + take;
@@ -183,18 +218,26 @@ export class FrameSplitter {
     this.#carryLength = needed;
   }
 
-  /** Looks for the next frame in the carried bytes and, once found, works through them. */
-  #search(): void {
+  /**
+   * Looks for the next frame in the carried bytes and, once found, works through them.
+   * `isFinal`: no more bytes will come to complete what only looks like a long frame.
+   */
+  #search(isFinal: boolean): void {
+    let at = 0;
     while (this.#lost && !this.#stopped) {
-      const found = this.#findFrame();
-      if (found < 0) return;
-      this.#dropCarried(found);
+      const found = this.#findFrame(at, isFinal);
+      const passedTo = found < 0 ? ~found : found;
+      this.#edgeLsn += passedTo - at;
+      at = passedTo;
+      // A search without end still moves on, so that nobody reads the same megabytes again.
+      const isFar = this.#edgeLsn - this.#skippedFromLsn >= frameBodyBytesMax;
+      if (found >= 0 || isFar) this.#reportSkipped();
+      if (found < 0) break;
       this.#lost = false;
-      this.#reportSkipped();
-      const used = this.#hop(this.#carry, 0, this.#carryLength);
-      this.#carry.copyWithin(0, used, this.#carryLength);
-      this.#carryLength -= used;
+      at = this.#hop(this.#carry, at, this.#carryLength);
     }
+    this.#carry.copyWithin(0, at, this.#carryLength);
+    this.#carryLength -= at;
   }
 
   #reportSkipped(): void {
@@ -203,40 +246,31 @@ export class FrameSplitter {
     this.#skippedFromLsn = this.#edgeLsn;
   }
 
-  /** Index in the carry of a frame to trust, or -1; drops what cannot be part of one. */
-  #findFrame(): number {
+  /**
+   * Index in the carry, from `start` on, of a frame to trust. When there is none, the
+   * complement (`~`) of the index up to which no byte can be part of one.
+   */
+  #findFrame(start: number, isFinal: boolean): number {
     const held = this.#carry.subarray(0, this.#carryLength);
-    let from = 4;
+    let from = start + 4;
     for (;;) {
       const mark = held.indexOf(headMark, from);
-      if (mark < 0) {
-        this.#dropCarried(Math.max(0, this.#carryLength - (headBytes - 1)));
-        return -1;
-      }
+      if (mark < 0) return ~Math.max(start, held.length - (headBytes - 1));
       const at = mark - 4;
       if (isFrameHead(held, at)) {
         const frameEnd = at + 4 + bodyLengthAt(held, at);
-        if (frameEnd > held.length) {
-          this.#dropCarried(at);
-          return -1;
+        if (frameEnd <= held.length) {
+          if (this.#isTrusted(held, at, frameEnd)) return at;
+        } else if (!isFinal) {
+          return ~at;
         }
-        if (this.#isTrusted(held, at, frameEnd)) return at;
       }
       from = mark + 1;
     }
   }
 
   #isTrusted(held: Uint8Array, at: number, frameEnd: number): boolean {
-    if (!decodeFrame(held, at + 4, frameEnd, this.#view)) return false;
-    return held.length < frameEnd + headBytes || isFrameHead(held, frameEnd);
-  }
-
-  #dropCarried(count: number): void {
-    if (count === 0) return;
-    this.#carry.copyWithin(0, count, this.#carryLength);
-    this.#carryLength -= count;
-    this.#edgeLsn += count;
-    // A search without end still moves on, so that nobody reads the same megabytes again.
-    if (this.#edgeLsn - this.#skippedFromLsn >= frameBodyBytesMax) this.#reportSkipped();
+    if (!isFrameHeadSoFar(held, frameEnd, held.length)) return false;
+    return decodeFrame(held, at + 4, frameEnd, this.#view);
   }
 }

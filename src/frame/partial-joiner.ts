@@ -53,7 +53,7 @@ export class PartialJoiner {
     if (held !== undefined && !this.#fits(held, pieceBytes)) this.#flush(slot);
     const line = this.#open[slot] ?? this.#begin(slot, view, id, startLsn, nowMs);
     this.#append(line, bytes, view.lineStart, view.lineEnd);
-    if (view.last) this.#flush(slot);
+    if (view.last || this.#budget.heldBytes > openPartialBytesMax) this.#flush(slot);
   }
 
   /** Whether any line is open; while none is, whole frames need not pass through here. */

@@ -131,8 +131,8 @@ export class StreamSource implements FrameHandler {
         case 'idle':
           return 'idle';
         case 'gap':
+          if (!this.#cutAt(this.#reader.gap?.toLsn ?? committedLsn)) return 'full';
           this.counts.gaps += 1;
-          this.#cutAt(this.#reader.gap?.toLsn ?? committedLsn);
           break;
         case 'block':
           if (!this.#takeBlock()) return 'full';
@@ -152,12 +152,12 @@ export class StreamSource implements FrameHandler {
       const from = Math.max(0, this.#splitter.nextLsn - header.lsn);
       goOn = this.#splitter.feed(payload, from, payload.length);
     } else if (header.type === blockType.gap) {
-      this.counts.gaps += 1;
-      if (header.lsnSpan > 0) this.#cutAt(endLsn);
+      goOn = header.lsnSpan === 0 || this.#cutAt(endLsn);
+      if (goOn) this.counts.gaps += 1;
     } else if (header.type === blockType.meta) {
       const record = decodeMetaRecord(payload);
       const goesOn = record?.kind === 'attach' && record.continued;
-      if (!goesOn && header.lsnSpan > 0) this.#cutAt(endLsn);
+      goOn = goesOn || header.lsnSpan === 0 || this.#cutAt(endLsn);
     }
     this.#notePlace(header.lsn, endLsn);
     return goOn;
@@ -170,10 +170,14 @@ export class StreamSource implements FrameHandler {
     else if (edgeLsn >= lsn) this.#place = { ...this.#reader.blockPlace };
   }
 
-  /** The FIFO ended or bytes are lost: no open line can get its end any more. */
-  #cutAt(lsn: number): void {
-    this.#splitter.cut(lsn);
+  /**
+   * The FIFO ended or bytes are lost: no open line can get its end any more. Returns false
+   * when the batch is full before that.
+   */
+  #cutAt(lsn: number): boolean {
+    if (!this.#splitter.cut(lsn)) return false;
     this.#joiner.flush();
+    return true;
   }
 
   onFrame(bytes: Uint8Array, start: number, end: number, endLsn: number): boolean {

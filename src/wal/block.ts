@@ -2,7 +2,6 @@
  * Encodes and checks single blocks. Pure. Whatever the bytes are, a check never throws and
  * never believes a length before its checksum.
  */
-import { crc32 } from 'node:zlib';
 import { readU64, writeTimeNs, writeU64 } from '../base/bytes.ts';
 import { blockRawBytesMax } from '../base/limits.ts';
 import {
@@ -13,6 +12,7 @@ import {
   blockOverheadBytes,
   blockTrailerBytes,
   blockType,
+  headerCrcOf,
   noFrame,
   payloadCrcOf,
   storedBytesMax,
@@ -41,15 +41,22 @@ export interface NewBlock {
   stats: Readonly<BlockStats>;
 }
 
-/** Fills `header` (72 bytes) and `trailer` (8 bytes) for an uncompressed payload. */
+/**
+ * Fills `header` (72 bytes) and `trailer` (8 bytes) for an uncompressed payload that goes to
+ * `offset` in a file with this salt. Throws a RangeError for what no reader would believe.
+ */
 export function encodeBlock(
   header: Buffer,
   trailer: Buffer,
   salt: number,
+  offset: number,
   block: NewBlock,
   payload: Uint8Array,
 ): void {
   const { stats, lsn } = block;
+  if (payload.length > blockRawBytesMax) {
+    throw new RangeError(`a block of ${payload.length} bytes; at most ${blockRawBytesMax} fit`);
+  }
   header.writeUInt32LE(blockMagicOf(salt), 0);
   header[4] = block.type;
   header[5] = 0;
@@ -65,21 +72,26 @@ export function encodeBlock(
   header.writeUInt32LE(payloadCrcOf(payload, salt, lsn), 52);
   header.writeUInt32LE(block.attachOffset, 56);
   writeU64(header, block.ordinal, 60);
-  header.writeUInt32LE(crc32(header.subarray(0, 68)), 68);
+  header.writeUInt32LE(headerCrcOf(header.subarray(0, 68), offset), 68);
   trailer.writeUInt32LE(blockOverheadBytes + payload.length, 0);
   trailer.writeUInt32LE(trailerMagicOf(salt), 4);
 }
 
-/** Decodes the header at `at` into `into`. Returns false when there is no sound one. */
+/**
+ * Decodes the header at `bytes[at]`, which stands at `offset` in its file, into `into`.
+ * Returns false when there is no sound one.
+ */
 export function decodeBlockHeader(
   bytes: Buffer,
   at: number,
   salt: number,
+  offset: number,
   into: BlockHeader,
 ): boolean {
   if (at + blockHeaderBytes > bytes.length) return false;
   if (bytes.readUInt32LE(at) !== blockMagicOf(salt)) return false;
-  if (crc32(bytes.subarray(at, at + 68)) !== bytes.readUInt32LE(at + 68)) return false;
+  if (headerCrcOf(bytes.subarray(at, at + 68), offset) !== bytes.readUInt32LE(at + 68))
+    return false;
   into.type = bytes[at + 4] ?? 0;
   into.codec = bytes[at + 5] ?? 0;
   into.flags = bytes.readUInt16LE(at + 6);

@@ -69,10 +69,12 @@ export function readContainerRecord(
   try {
     if (bytes.length > containerRecordBytesMax) throw new Error(`${bytes.length} bytes long`);
     return recordSchema.parse(JSON.parse(bytes.toString('utf8')));
-  } catch (cause) {
-    const why = messageOf(cause).replaceAll('\n', ' ').slice(0, 200);
-    throw new DriverError('wal_corrupt', `container record ${path} is not readable: ${why}`, {
-      cause,
-    });
+  } catch (error) {
+    // Of a SyntaxError neither message nor cause: they quote the file, which may hold a secret.
+    const isJson = !(error instanceof SyntaxError);
+    const why = isJson ? messageOf(error).replaceAll('\n', ' ').slice(0, 200) : 'it is not JSON';
+    const options = isJson ? { cause: error } : {};
+    const message = `container record ${path} is not readable: ${why}`;
+    throw new DriverError('wal_corrupt', message, options);
   }
 }

@@ -6,7 +6,7 @@
 import { crc32 } from 'node:zlib';
 import { readU64, writeU64 } from '../base/bytes.ts';
 import { errnoOf } from '../base/errors.ts';
-import { type FileSystem, replaceFile } from '../base/file-system.ts';
+import { type FileSystem, replaceFile, writeFully } from '../base/file-system.ts';
 import { containerMarkOf } from './format.ts';
 import type { StreamPlace } from './stream-reader.ts';
 
@@ -58,7 +58,10 @@ function decodeSlot(bytes: Buffer): Slot | undefined {
     place: { sequence: readU64(bytes, 24), offset: readU64(bytes, 32) },
     ackedAtMs: readU64(bytes, 40),
   };
-  return { cursor, generation: readU64(bytes, 8) };
+  const generation = readU64(bytes, 8);
+  const { ackLsn, place, ackedAtMs } = cursor;
+  const numbers = [generation, ackLsn, place.sequence, place.offset, ackedAtMs];
+  return numbers.every(Number.isSafeInteger) ? { cursor, generation } : undefined;
 }
 
 /** Reads the newest sound cursor of every endpoint; none when the file is missing or foreign. */
@@ -130,7 +133,7 @@ export class CursorFile {
     const at = headerBytes + (pair * 2 + (generation % 2)) * slotBytes;
     const fd = this.#disk.openSync(`${this.#directory}/${fileName}`, 'r+');
     try {
-      this.#disk.writeSync(fd, encodeSlot(slot), 0, slotBytes, at);
+      writeFully(this.#disk, fd, encodeSlot(slot), at);
       if (durable) this.#disk.fdatasyncSync(fd);
     } finally {
       this.#disk.closeSync(fd);

@@ -97,6 +97,14 @@ export function payloadCrcOf(payload: Uint8Array, salt: number, lsn: number): nu
   return crc32(payload, (salt ^ (lsn % 2 ** 32)) >>> 0);
 }
 
+/**
+ * Checksum of a block header, bound to the block's offset in its file: bytes of this file that
+ * turn up elsewhere in it (a container that prints its own log, a misplaced write) are no block.
+ */
+export function headerCrcOf(header: Uint8Array, offset: number): number {
+  return crc32(header, offset % 2 ** 32);
+}
+
 /** The 8 bytes by which a file says whose it is. */
 export function containerMarkOf(containerId: string): Buffer {
   return Buffer.from(containerId.slice(0, 16).padEnd(16, '0'), 'hex');
@@ -123,13 +131,13 @@ export function encodeSegmentHeader(header: SegmentHeader, containerId: string):
 export function decodeSegmentHeader(
   bytes: Buffer,
   containerId: string,
-): SegmentHeader | 'short' | 'magic' | 'checksum' | 'version' | 'foreign' {
+): SegmentHeader | 'short' | 'magic' | 'checksum' | 'version' | 'foreign' | 'range' {
   if (bytes.length < fileHeaderBytes) return 'short';
   if (!fileMagic.equals(bytes.subarray(0, 8))) return 'magic';
   if (crc32(bytes.subarray(0, 60)) !== bytes.readUInt32LE(60)) return 'checksum';
   if (bytes.readUInt16LE(8) !== formatVersion) return 'version';
   if (!containerMarkOf(containerId).equals(bytes.subarray(52, 60))) return 'foreign';
-  return {
+  const header: SegmentHeader = {
     kind: bytes.readUInt16LE(10),
     sequence: readU64(bytes, 16),
     baseLsn: readU64(bytes, 24),
@@ -137,4 +145,6 @@ export function decodeSegmentHeader(
     salt: bytes.readUInt32LE(40),
     createdMs: readU64(bytes, 44),
   };
+  const { sequence, baseLsn, baseOrdinal } = header;
+  return [sequence, baseLsn, baseOrdinal].every(Number.isSafeInteger) ? header : 'range';
 }

@@ -22,6 +22,10 @@ import {
 
 /** How much is read ahead at once; one block may need more, never more than the window. */
 const readAheadBytes = 256 * 1024;
+/** How much is read at once by who walks backwards: the last blocks, mostly small ones. */
+const readBehindBytes = 128 * 1024;
+/** What a disk that cannot read a place is stepped over by. */
+const pageBytes = 4096;
 
 /** The bytes that were read last in this thread, and where they came from. */
 const view = {
@@ -59,14 +63,13 @@ export class SegmentFile {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     }
-    const head = Buffer.alloc(fileHeaderBytes);
-    const length = disk.readSync(fd, head, 0, fileHeaderBytes, 0);
-    const header = decodeSegmentHeader(head.subarray(0, length), containerId);
-    if (typeof header === 'string' || header.sequence !== sequence) {
-      disk.closeSync(fd);
-      return undefined;
+    let header: SegmentHeader | undefined;
+    try {
+      header = readSegmentHeader(disk, fd, sequence, containerId);
+    } finally {
+      if (header === undefined) disk.closeSync(fd);
     }
-    return new SegmentFile(disk, fd, sequence, header);
+    return header && new SegmentFile(disk, fd, sequence, header);
   }
 
   /** Length of the file at this moment. */
@@ -84,6 +87,15 @@ export class SegmentFile {
    * in this thread, or undefined when no sound block is there.
    */
   readBlock(offset: number, header: BlockHeader): Buffer | undefined {
+    const wasHeld = this.#holds(offset, 1);
+    const payload = this.#readBlock(offset, header);
+    if (payload !== undefined || !wasHeld) return payload;
+    // What was read ahead may be a write that failed, was cut back and came again since.
+    view.file = undefined;
+    return this.#readBlock(offset, header);
+  }
+
+  #readBlock(offset: number, header: BlockHeader): Buffer | undefined {
     if (!this.readHeader(offset, header)) return undefined;
     const total = blockOverheadBytes + header.storedBytes;
     const at = this.#load(offset, total);
@@ -99,13 +111,18 @@ export class SegmentFile {
     const at = this.#load(offset, blockHeaderBytes);
     if (at + blockHeaderBytes > view.length) return false;
     const held = view.bytes.subarray(0, view.length);
-    return decodeBlockHeader(held, at, this.header.salt, header);
+    return decodeBlockHeader(held, at, this.header.salt, offset, header);
   }
 
   /** Offset of the block that ends at `end`, as its trailer says; undefined when none does. */
   offsetBefore(end: number): number | undefined {
     const trailerAt = end - blockTrailerBytes;
-    if (trailerAt < fileHeaderBytes + blockHeaderBytes) return undefined;
+    if (!(trailerAt >= fileHeaderBytes + blockHeaderBytes)) return undefined;
+    if (!this.#holds(trailerAt, blockTrailerBytes)) {
+      // Whoever asks goes backwards: the block itself and those before it are next.
+      const from = Math.max(fileHeaderBytes, end - readBehindBytes);
+      this.#load(from, end - from);
+    }
     const at = this.#load(trailerAt, blockTrailerBytes);
     if (at + blockTrailerBytes > view.length) return undefined;
     if (view.bytes.readUInt32LE(at + 4) !== trailerMagicOf(this.header.salt)) return undefined;
@@ -119,32 +136,94 @@ export class SegmentFile {
     magic.writeUInt32LE(blockMagicOf(this.header.salt), 0);
     let from = offset;
     for (;;) {
-      const at = this.#load(from, readAheadBytes);
+      const at = this.#load(from, blockHeaderBytes);
+      if (view.length - at < blockHeaderBytes) {
+        // The end of the file, or a bad page of the disk with more behind it.
+        from = (Math.floor(from / pageBytes) + 1) * pageBytes;
+        if (from >= this.size()) return undefined;
+        continue;
+      }
       const hit = view.bytes.subarray(0, view.length).indexOf(magic, at);
       if (hit >= 0) {
         const found = view.at + hit;
-        if (this.readBlock(found, header) !== undefined) return found;
+        if (this.#readBlock(found, header) !== undefined) return found;
         from = found + 1;
-        continue;
+      } else {
+        from = view.at + view.length - (magic.length - 1);
       }
-      const next = view.at + view.length - (magic.length - 1);
-      if (next <= from || view.length - at < blockHeaderBytes) return undefined;
-      from = next;
     }
+  }
+
+  #holds(offset: number, length: number): boolean {
+    const at = offset - view.at;
+    return view.file === this && at >= 0 && at + length <= view.length;
   }
 
   /** Makes `[offset, offset + length)` readable if the file has it. Returns its place in the view. */
   #load(offset: number, length: number): number {
-    const at = offset - view.at;
-    if (view.file === this && at >= 0 && at + length <= view.length) return at;
+    if (this.#holds(offset, length)) return offset - view.at;
     if (view.bytes.length === 0) {
       view.bytes = Buffer.allocUnsafeSlow(blockOverheadBytes + storedBytesMax);
     }
     const wanted = Math.min(view.bytes.length, Math.max(length, readAheadBytes));
     view.file = undefined;
-    view.length = this.#disk.readSync(this.#fd, view.bytes, 0, wanted, offset);
+    view.length = readAtLeast(this.#disk, this.#fd, view.bytes, offset, length, wanted);
     view.file = this;
     view.at = offset;
     return 0;
   }
+}
+
+/** The head of the file, or undefined when it is not this segment of this container. */
+function readSegmentHeader(
+  disk: FileSystem,
+  fd: number,
+  sequence: number,
+  containerId: string,
+): SegmentHeader | undefined {
+  const head = Buffer.alloc(fileHeaderBytes);
+  const length = readAtLeast(disk, fd, head, 0, fileHeaderBytes, fileHeaderBytes);
+  const header = decodeSegmentHeader(head.subarray(0, length), containerId);
+  return typeof header === 'string' || header.sequence !== sequence ? undefined : header;
+}
+
+/** Reads `wanted` bytes or what the file has; short reads go on up to `needed`. */
+function readAtLeast(
+  disk: FileSystem,
+  fd: number,
+  target: Uint8Array,
+  offset: number,
+  needed: number,
+  wanted: number,
+): number {
+  let done = 0;
+  do {
+    const read = readOrNothing(disk, fd, target, done, wanted - done, offset + done);
+    if (read === 0) break;
+    done += read;
+  } while (done < needed);
+  return done;
+}
+
+/**
+ * Reads; a place that the disk cannot read, twice in a row, has nothing in it: a bad page
+ * costs the blocks on it and does not stop the reader.
+ */
+function readOrNothing(
+  disk: FileSystem,
+  fd: number,
+  target: Uint8Array,
+  at: number,
+  length: number,
+  offset: number,
+): number {
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    try {
+      return disk.readSync(fd, target, at, length, offset);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno !== 'EIO' && errno !== 'EISDIR') throw error;
+    }
+  }
+  return 0;
 }

@@ -41,6 +41,7 @@ export class SegmentWriter {
   readonly createdMs: number;
   readonly #disk: FileSystem;
   readonly #fd: number;
+  readonly #path: string;
   readonly #salt: number;
   #bytes = fileHeaderBytes;
 
@@ -49,14 +50,13 @@ export class SegmentWriter {
     this.#disk = disk;
     this.#salt = randomSalt();
     this.createdMs = segment.createdMs;
-    const path = `${segment.directory}/${segmentName(segment.sequence)}`;
-    this.#fd = disk.openSync(path, 'wx', 0o600);
+    this.#path = `${segment.directory}/${segmentName(segment.sequence)}`;
+    this.#fd = disk.openSync(this.#path, 'wx', 0o600);
     const head = { ...segment, kind: segmentKind.raw, salt: this.#salt };
     try {
       writeFully(disk, this.#fd, encodeSegmentHeader(head, segment.containerId), 0);
     } catch (error) {
-      disk.closeSync(this.#fd);
-      disk.unlinkSync(path);
+      this.discard();
       throw error;
     }
   }
@@ -68,7 +68,7 @@ export class SegmentWriter {
 
   /** Appends one block. Throws what the disk threw, with the file cut back to its last block. */
   append(block: NewBlock, payload: Uint8Array): void {
-    encodeBlock(header, trailer, this.#salt, block, payload);
+    encodeBlock(header, trailer, this.#salt, this.#bytes, block, payload);
     const total = header.length + payload.length + trailer.length;
     try {
       const written = this.#disk.writevSync(this.#fd, [header, payload, trailer], this.#bytes);
@@ -84,14 +84,31 @@ export class SegmentWriter {
   }
 
   #cutBack(): void {
-    try {
-      this.#disk.ftruncateSync(this.#fd, this.#bytes);
-    } catch {
-      // A torn block at the end is what every reader expects of a crash anyway.
-    }
+    // A torn block at the end is what every reader expects of a crash anyway.
+    quietly(() => this.#disk.ftruncateSync(this.#fd, this.#bytes));
   }
 
+  /**
+   * Closes the file; one without a block goes, so that retries on a full disk leave none behind.
+   * Never throws: what a disk loses behind this shows up as damage when it is read.
+   */
   close(): void {
-    this.#disk.closeSync(this.#fd);
+    if (this.#bytes === fileHeaderBytes) this.discard();
+    else quietly(() => this.#disk.closeSync(this.#fd));
+  }
+
+  /** Closes the file and removes it, if the disk lets it go. */
+  discard(): void {
+    quietly(() => this.#disk.closeSync(this.#fd));
+    quietly(() => this.#disk.unlinkSync(this.#path));
+  }
+}
+
+/** For what a failing disk may refuse without harm. */
+function quietly(call: () => void): void {
+  try {
+    call();
+  } catch {
+    // See the callers.
   }
 }

@@ -64,11 +64,22 @@ export function hasSegments(disk: FileSystem, root: string, containerId: string)
 /** Ids of all containers that have a directory, in no order. */
 export function listContainers(disk: FileSystem, root: string): string[] {
   const ids: string[] = [];
-  for (const prefix of disk.readdirSync(`${root}/c`)) {
+  for (const prefix of namesIn(disk, `${root}/c`)) {
     if (!/^[0-9a-f]{2}$/.test(prefix)) continue;
-    ids.push(...disk.readdirSync(`${root}/c/${prefix}`).filter((name) => isContainerId(name)));
+    ids.push(...namesIn(disk, `${root}/c/${prefix}`).filter((name) => isContainerId(name)));
   }
   return ids;
+}
+
+/** What is in a directory; nothing in what is none, or is gone by now. */
+function namesIn(disk: FileSystem, path: string): string[] {
+  try {
+    return disk.readdirSync(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOTDIR' || errno === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /**
@@ -81,7 +92,14 @@ export function recoverTail(disk: FileSystem, directory: string, containerId: st
   const ackedEnd = Math.max(0, ...ackLsns);
   if (ackedEnd <= tail.endLsn) return tail;
   const nothing = Buffer.alloc(0);
-  return { ...tail, endLsn: ackedEnd, attach: undefined, openLsn: ackedEnd, openBytes: nothing };
+  return {
+    ...tail,
+    endLsn: ackedEnd,
+    attach: undefined,
+    isAttachLast: false,
+    openLsn: ackedEnd,
+    openBytes: nothing,
+  };
 }
 
 /**
@@ -94,16 +112,19 @@ export function removeSegmentsBefore(
   containerId: string,
   lsn: number,
 ): number {
-  const sequences = listSegments(disk, directory);
   let removed = 0;
-  for (const [index, sequence] of sequences.entries()) {
-    const next = sequences[index + 1];
-    if (next === undefined) break;
-    const file = SegmentFile.open(disk, directory, next, containerId);
+  // A segment ends where the next sound one begins.
+  let waiting: number[] = [];
+  for (const sequence of listSegments(disk, directory)) {
+    const file = SegmentFile.open(disk, directory, sequence, containerId);
     file?.close();
-    if (file === undefined || file.header.baseLsn > lsn) break;
-    disk.unlinkSync(`${directory}/${segmentName(sequence)}`);
-    removed += 1;
+    if (file !== undefined) {
+      if (file.header.baseLsn > lsn) break;
+      for (const done of waiting) disk.unlinkSync(`${directory}/${segmentName(done)}`);
+      removed += waiting.length;
+      waiting = [];
+    }
+    waiting.push(sequence);
   }
   return removed;
 }

@@ -84,16 +84,17 @@ export class StreamReader {
     while (this.#lsn < committedLsn) {
       const file = this.#file();
       if (file === undefined) {
-        const gap = this.#enterNextSegment(committedLsn);
-        if (gap) return 'gap';
+        if (this.#enterNextSegment(committedLsn, 'missing')) return 'gap';
         continue;
       }
       const payload = file.readBlock(this.#place.offset, this.#header);
       if (payload !== undefined) {
-        if (this.#takeBlock(payload)) return this.#gap === undefined ? 'block' : 'gap';
+        if (this.#takeBlock(payload, committedLsn)) {
+          return this.#gap === undefined ? 'block' : 'gap';
+        }
         continue;
       }
-      if (this.#passDamage(file)) return 'gap';
+      if (this.#passDamage(file, committedLsn)) return 'gap';
     }
     return 'idle';
   }
@@ -106,11 +107,11 @@ export class StreamReader {
   }
 
   /** Moves behind a sound block. Returns false for one that lies before the position. */
-  #takeBlock(payload: Buffer): boolean {
+  #takeBlock(payload: Buffer, committedLsn: number): boolean {
     const header = this.#header;
     this.#gap = undefined;
     if (header.lsn > this.#lsn) {
-      this.#report(header.lsn, 'missing');
+      this.#report(header.lsn, committedLsn, 'missing');
       return true;
     }
     this.#blockAt = { ...this.#place };
@@ -123,53 +124,71 @@ export class StreamReader {
   }
 
   /** Steps over a damaged block. Returns true when part of the stream is lost by it. */
-  #passDamage(file: SegmentFile): boolean {
+  #passDamage(file: SegmentFile, committedLsn: number): boolean {
     const header = this.#header;
-    const { offset } = this.#place;
-    const next = file.findBlock(offset + 1, header);
-    this.#place.offset = next ?? file.size();
-    if (next === undefined || header.lsn <= this.#lsn) return false;
-    this.#report(header.lsn, 'damage');
+    // Asked before the search: in a file with a successor, what is not found now never comes.
+    const isComplete = this.#sequences().some((sequence) => sequence > file.sequence);
+    const next = file.findBlock(this.#place.offset + 1, header);
+    if (next === undefined) {
+      if (isComplete) return this.#enterNextSegment(committedLsn, 'damage');
+      // The writer may be at its next block: where that begins, only a later search can tell.
+      this.#report(committedLsn, committedLsn, 'damage');
+      return true;
+    }
+    this.#place.offset = next;
+    if (header.lsn <= this.#lsn) return false;
+    this.#report(header.lsn, committedLsn, 'damage');
     return true;
   }
 
   /** Goes to the next segment there is. Returns true when something is missing before it. */
-  #enterNextSegment(committedLsn: number): boolean {
-    const { disk, directory, containerId, files } = this.#options;
-    files.close(directory, this.#place.sequence);
+  #enterNextSegment(committedLsn: number, reason: GapReason): boolean {
+    const { directory, containerId, files } = this.#options;
     const after = this.#place.sequence;
-    for (const sequence of listSegments(disk, directory)) {
+    for (const sequence of this.#sequences()) {
       if (sequence <= after) continue;
       const file = files.open(directory, sequence, containerId);
       if (file === undefined) continue;
+      files.close(directory, after);
       this.#place = { sequence, offset: fileHeaderBytes };
       if (file.header.baseLsn <= this.#lsn) return false;
-      this.#report(file.header.baseLsn, 'missing');
+      this.#report(file.header.baseLsn, committedLsn, reason);
       return true;
     }
     // What is committed was in a file before it was committed: it is gone, not late.
-    this.#report(committedLsn, 'missing');
+    this.#report(committedLsn, committedLsn, reason);
     return true;
   }
 
-  #report(toLsn: number, reason: GapReason): void {
-    this.#gap = { fromLsn: this.#lsn, toLsn, reason };
-    this.#lsn = toLsn;
+  /** Never beyond what is committed: a loss that goes on there is told when that is read. */
+  #report(toLsn: number, committedLsn: number, reason: GapReason): void {
+    this.#gap = { fromLsn: this.#lsn, toLsn: Math.min(toLsn, committedLsn), reason };
+    this.#lsn = this.#gap.toLsn;
+  }
+
+  #sequences(): number[] {
+    return listSegments(this.#options.disk, this.#options.directory);
   }
 
   #fits(hint: Readonly<StreamPlace>, lsn: number): boolean {
     const { files, directory, containerId } = this.#options;
     const file = files.open(directory, hint.sequence, containerId);
-    if (file === undefined || hint.offset < fileHeaderBytes) return false;
-    if (file.readHeader(hint.offset, this.#header)) return this.#header.lsn <= lsn;
-    return hint.offset === file.size() && file.header.baseLsn <= lsn;
+    if (file === undefined || !(hint.offset >= fileHeaderBytes)) return false;
+    const header = this.#header;
+    if (file.readHeader(hint.offset, header)) return header.lsn <= lsn;
+    if (hint.offset !== file.size() || file.header.baseLsn > lsn) return false;
+    if (hint.offset === fileHeaderBytes) return true;
+    // The end of the file: right for a position behind the last block, wrong for one in it.
+    const last = file.offsetBefore(hint.offset);
+    if (last === undefined || !file.readHeader(last, header)) return false;
+    return header.lsn + header.lsnSpan <= lsn;
   }
 
   /** The segment that holds `lsn`, from its beginning. */
   #search(lsn: number): StreamPlace {
-    const { disk, directory, containerId, files } = this.#options;
+    const { directory, containerId, files } = this.#options;
     let place: StreamPlace = { sequence: 0, offset: fileHeaderBytes };
-    for (const sequence of listSegments(disk, directory)) {
+    for (const sequence of this.#sequences()) {
       const file = files.open(directory, sequence, containerId);
       if (file === undefined) continue;
       if (file.header.baseLsn > lsn) break;

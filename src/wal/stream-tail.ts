@@ -24,6 +24,8 @@ export interface StreamTail {
   endOrdinal: number;
   /** The FIFO whose bytes stand last and that was not detached. */
   attach: AttachRecord | undefined;
+  /** Whether the last block says that a FIFO begins: none of its bytes are there yet. */
+  isAttachLast: boolean;
   /** Position of the first byte of `openBytes`: a frame starts there. */
   openLsn: number;
   /** The stream from `openLsn` to its end: at most one unfinished frame plus whole ones. */
@@ -38,6 +40,7 @@ export const emptyTail: StreamTail = {
   endLsn: 0,
   endOrdinal: 0,
   attach: undefined,
+  isAttachLast: false,
   openLsn: 0,
   openBytes: Buffer.alloc(0),
   tornBytes: 0,
@@ -52,28 +55,36 @@ export function readStreamTail(
   const sequences = listSegments(disk, directory);
   const tail: StreamTail = { ...emptyTail };
   tail.nextSequence = (sequences.at(-1) ?? 0) + 1;
+  const open: OpenBytes = { chunks: [], length: 0 };
+  let isNewest = true;
   let found = false;
   for (const sequence of sequences.toReversed()) {
     const file = SegmentFile.open(disk, directory, sequence, containerId);
     if (file === undefined) continue;
     try {
-      if (found) {
-        if (collectOpenBytes(file, lastBlockOffset(file), tail)) break;
-        continue;
-      }
-      tail.endLsn = Math.max(tail.endLsn, file.header.baseLsn);
-      tail.openLsn = tail.endLsn;
-      tail.endOrdinal = Math.max(tail.endOrdinal, file.header.baseOrdinal);
       const last = lastBlockOffset(file);
-      if (last === undefined) continue;
-      found = true;
-      takeEnd(file, last, tail);
-      if (tail.attach === undefined || collectOpenBytes(file, last, tail)) break;
+      if (!found) {
+        tail.endLsn = Math.max(tail.endLsn, file.header.baseLsn);
+        tail.openLsn = tail.endLsn;
+        tail.endOrdinal = Math.max(tail.endOrdinal, file.header.baseOrdinal);
+        if (isNewest) tail.tornBytes = file.size() - fileHeaderBytes;
+        if (last !== undefined) takeEnd(file, last, tail, isNewest);
+      }
+      isNewest = false;
+      found ||= last !== undefined;
+      if (found && (tail.attach === undefined || collectOpenBytes(file, last, tail, open))) break;
     } finally {
       file.close();
     }
   }
+  tail.openBytes = Buffer.concat(open.chunks.toReversed());
   return tail;
+}
+
+/** Pieces of the stream, the last one first. */
+interface OpenBytes {
+  chunks: Buffer[];
+  length: number;
 }
 
 /** Offset of the last sound block in the file, or undefined when there is none. */
@@ -87,7 +98,7 @@ function lastBlockOffset(file: SegmentFile): number | undefined {
   while (at !== undefined) {
     if (file.readBlock(at, header) !== undefined) {
       last = at;
-      at += blockOverheadBytes + header.storedBytes;
+      at = blockEnd(at, header);
     } else {
       at = file.findBlock(at + 1, header);
     }
@@ -95,15 +106,22 @@ function lastBlockOffset(file: SegmentFile): number | undefined {
   return last;
 }
 
-function takeEnd(file: SegmentFile, offset: number, tail: StreamTail): void {
+function takeEnd(file: SegmentFile, offset: number, tail: StreamTail, isNewest: boolean): void {
   const header = createBlockHeader();
   const payload = file.readBlock(offset, header);
   if (payload === undefined) return;
-  tail.endLsn = header.lsn + header.lsnSpan;
-  tail.endOrdinal = header.ordinal + header.frames;
+  // A newer file may begin behind the last block that is sound: positions are never used twice.
+  tail.endLsn = Math.max(tail.endLsn, header.lsn + header.lsnSpan);
+  tail.endOrdinal = Math.max(tail.endOrdinal, header.ordinal + header.frames);
   tail.openLsn = tail.endLsn;
-  tail.tornBytes = file.size() - (offset + blockOverheadBytes + header.storedBytes);
+  if (isNewest) tail.tornBytes = file.size() - blockEnd(offset, header);
   tail.attach = attachOf(file, header, payload);
+  const isFirstAttach = tail.attach !== undefined && !tail.attach.continued;
+  tail.isAttachLast = isFirstAttach && header.type === blockType.meta;
+}
+
+function blockEnd(offset: number, header: BlockHeader): number {
+  return offset + blockOverheadBytes + header.storedBytes;
 }
 
 /** The attachment in force behind this block. */
@@ -122,30 +140,33 @@ function attachOf(
 }
 
 /**
- * Walks back from the block at `offset` and puts the stream's bytes in front of
- * `tail.openBytes` until a frame starts in them. Returns true when that is done, or when
+ * Walks back from the block at `offset` and collects the stream's bytes in front of
+ * `tail.openLsn` until a frame starts in them. Returns true when that is done, or when
  * there is nothing to go on with.
  */
 function collectOpenBytes(
   file: SegmentFile,
   offset: number | undefined,
   tail: StreamTail,
+  open: OpenBytes,
 ): boolean {
   const header = createBlockHeader();
   for (let at = offset; at !== undefined; at = file.offsetBefore(at)) {
     const payload = file.readBlock(at, header);
     if (payload === undefined) return true;
+    if (header.lsn + header.lsnSpan !== tail.openLsn) return true;
     if (header.type === blockType.meta || header.type === blockType.gap) {
       if (header.lsnSpan > 0) return true;
       continue;
     }
-    if (header.lsn + header.lsnSpan !== tail.openLsn) return true;
     const from = header.firstFrameOffset === noFrame ? 0 : header.firstFrameOffset;
-    tail.openBytes = Buffer.concat([payload.subarray(from), tail.openBytes]);
+    const piece = Buffer.from(payload.subarray(from));
+    open.chunks.push(piece);
+    open.length += piece.length;
     tail.openLsn = header.lsn + from;
     if (header.firstFrameOffset !== noFrame) return true;
     // No frame is longer: the place in the stream was lost, and the parser will search anyway.
-    if (tail.openBytes.length > frameBodyBytesMax) return true;
+    if (open.length > frameBodyBytesMax) return true;
   }
   return false;
 }

@@ -81,6 +81,8 @@ export class StreamWriter {
       this.#attach = record;
     } catch (error) {
       this.#attach = previous;
+      // It may have begun a segment that does not say whose bytes follow: not if they go on.
+      if (previous !== undefined) this.closeSegment();
       throw error;
     }
   }
@@ -89,6 +91,7 @@ export class StreamWriter {
   appendDetach(fifo: string): void {
     this.#append(blockType.meta, 0, 1, encodeMetaRecord({ kind: 'detach', fifo }));
     this.#attach = undefined;
+    this.#attachOffset = 0;
   }
 
   /** Records a loss. `lsnSpan` is how many positions of the stream it takes here; 0 for a remark. */
@@ -142,19 +145,20 @@ export class StreamWriter {
 
   #beginSegment(): SegmentWriter {
     const { disk, directory, containerId, now } = this.#options;
+    // A number is used once, even if this fails: the file may be there and refuse to go.
+    this.#sequence += 1;
     const segment = new SegmentWriter(disk, {
       directory,
       containerId,
-      sequence: this.#sequence + 1,
+      sequence: this.#sequence,
       baseLsn: this.#endLsn,
       baseOrdinal: this.#ordinal,
       createdMs: now(),
     });
-    this.#sequence += 1;
     try {
       this.#attachOffset = this.#continueAttach(segment);
     } catch (error) {
-      segment.close();
+      segment.discard();
       throw error;
     }
     this.#segment = segment;

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { joinedLineBytesMax, openPartialBytesMax } from '../../src/base/limits.ts';
+import { createFrameView, decodeFrame } from '../../src/frame/frame-decoder.ts';
+import { type PartialBudget, PartialJoiner } from '../../src/frame/partial-joiner.ts';
+import { encodeBody, type TestFrame } from '../helpers/frames.ts';
+
+interface Joined {
+  isStderr: boolean;
+  text: string;
+  seconds: number;
+  startLsn: number;
+}
+
+/** A joiner, what came out of it, and a way to put frames in. */
+class Bench {
+  readonly lines: Joined[] = [];
+  readonly joiner: PartialJoiner;
+  readonly budget: PartialBudget;
+  #view = createFrameView();
+  #lsn = 0;
+
+  constructor(budget: PartialBudget = { heldBytes: 0 }) {
+    this.budget = budget;
+    this.joiner = new PartialJoiner(budget, (line) => {
+      const { isStderr, seconds, startLsn } = line;
+      const text = line.bytes.toString('latin1', 0, line.length);
+      this.lines.push({ isStderr, text, seconds, startLsn });
+    });
+  }
+
+  get texts(): string[] {
+    return this.lines.map((line) => line.text);
+  }
+
+  /** Puts a frame in as a reader of the stream would; whole lines come out by themselves. */
+  put(frame: Partial<TestFrame>, text: string | Buffer, nowMs = 0): void {
+    const line = Buffer.from(text);
+    const whole = { source: 'stdout', timeNano: 5_000_000_000n, ...frame, line };
+    const bytes = Buffer.concat([Buffer.alloc(3), encodeBody(whole)]);
+    const view = this.#view;
+    assert.ok(decodeFrame(bytes, 3, bytes.length, view));
+    if (view.partial) this.joiner.add(bytes, view, this.#lsn, nowMs);
+    else if (!this.joiner.endOpenLine(bytes, view)) {
+      const start = this.#lsn;
+      this.lines.push({
+        isStderr: view.isStderr,
+        text: line.toString('latin1'),
+        seconds: 5,
+        startLsn: start,
+      });
+    }
+    this.#lsn += 100;
+  }
+}
+
+const piece = (id: string, last = false): Partial<TestFrame> => ({ partial: true, id, last });
+
+test('joins the pieces of a line, even when the last one is empty', () => {
+  const bench = new Bench();
+  bench.put(piece('a'), 'one ');
+  assert.equal(bench.joiner.openLsn, 0);
+  bench.put(piece('a'), 'two');
+  bench.put(piece('a', true), '');
+  assert.deepEqual(bench.lines, [{ isStderr: false, text: 'one two', seconds: 5, startLsn: 0 }]);
+  assert.equal(bench.joiner.openLsn, undefined);
+  assert.equal(bench.budget.heldBytes, 0);
+});
+
+test('keeps the pieces of standard output and standard error apart', () => {
+  const bench = new Bench();
+  const stderr = { source: 'stderr' };
+  bench.put(piece('a'), 'out1 ');
+  bench.put({ ...stderr, ...piece('b') }, 'err1 ');
+  bench.put(piece('a'), 'out2 ');
+  bench.put({ ...stderr, ...piece('b', true) }, 'err2');
+  assert.equal(bench.joiner.openLsn, 0);
+  assert.equal(bench.joiner.openLength(false), 10);
+  bench.put(piece('a', true), 'out3');
+  assert.deepEqual(bench.texts, ['err1 err2', 'out1 out2 out3']);
+  assert.deepEqual(
+    bench.lines.map((line) => [line.isStderr, line.startLsn]),
+    [
+      [true, 100],
+      [false, 0],
+    ],
+  );
+});
+
+test('hands out an open line when pieces of another one come', () => {
+  const bench = new Bench();
+  bench.put(piece('a'), 'lost its end');
+  bench.put(piece('b'), 'next ');
+  bench.put(piece('b', true), 'line');
+  assert.deepEqual(bench.texts, ['lost its end', 'next line']);
+});
+
+test('hands out an open line when a whole one comes, and does not mix them', () => {
+  const bench = new Bench();
+  bench.put(piece('a'), 'open');
+  bench.put({}, 'whole');
+  assert.deepEqual(bench.texts, ['open', 'whole']);
+});
+
+test('joins pieces without ids with the whole line behind them, as old engines mean it', () => {
+  const bench = new Bench();
+  bench.put({ partial: true }, 'one ');
+  bench.put({ partial: true }, 'two ');
+  bench.put({ source: 'stderr' }, 'another stream');
+  bench.put({}, 'three');
+  bench.put({}, 'four');
+  assert.deepEqual(bench.texts, ['another stream', 'one two three', 'four']);
+  assert.equal(bench.budget.heldBytes, 0);
+});
+
+test('cuts a line that outgrows the cap into entries, and loses no byte', () => {
+  const bench = new Bench();
+  const block = Buffer.alloc(16_384);
+  const pieces = Math.ceil(joinedLineBytesMax / block.length) + 10;
+  for (let number = 0; number < pieces; number += 1) {
+    bench.put(piece('a', number === pieces - 1), block.fill(number & 0xff));
+    assert.ok(bench.joiner.openLength(false) <= joinedLineBytesMax);
+  }
+  assert.equal(bench.lines.length, 2);
+  const text = bench.texts.join('');
+  assert.equal(text.length, pieces * block.length);
+  for (let number = 0; number < pieces; number += 1) {
+    assert.equal(text.charCodeAt(number * block.length), number & 0xff);
+  }
+  assert.equal(bench.budget.heldBytes, 0);
+});
+
+test('keeps to the budget of the whole thread, however many lines are open', () => {
+  const budget = { heldBytes: 0 };
+  const benches = Array.from({ length: 2500 }, () => new Bench(budget));
+  const text = 'x'.repeat(20);
+  for (const bench of benches) {
+    bench.put(piece('a'), text);
+    assert.ok(budget.heldBytes <= openPartialBytesMax, `${budget.heldBytes}`);
+  }
+  for (const bench of benches) bench.put(piece('a', true), 'y');
+  const joined = benches.filter((bench) => bench.lines.length === 1);
+  assert.ok(joined.length > 0 && joined.length < benches.length);
+  for (const bench of benches) assert.equal(bench.texts.join(''), `${text}y`);
+  assert.equal(budget.heldBytes, 0);
+});
+
+test('hands out lines that have waited long enough, and only those', () => {
+  const bench = new Bench();
+  bench.put(piece('a'), 'old', 1000);
+  bench.put({ source: 'stderr', ...piece('b') }, 'young', 2000);
+  assert.equal(bench.joiner.openedAtMs, 1000);
+  bench.joiner.flush(999);
+  assert.deepEqual(bench.texts, []);
+  bench.joiner.flush(1000);
+  assert.deepEqual(bench.texts, ['old']);
+  assert.equal(bench.joiner.openedAtMs, 2000);
+  bench.joiner.flush();
+  assert.deepEqual(bench.texts, ['old', 'young']);
+  assert.ok(!bench.joiner.isOpen);
+});
+
+test('forgets open lines when told, and gives their memory back', () => {
+  const bench = new Bench();
+  bench.put(piece('a'), 'gone');
+  bench.put({ source: 'stderr', ...piece('a') }, 'too');
+  bench.joiner.discard();
+  bench.joiner.flush();
+  assert.deepEqual(bench.lines, []);
+  assert.equal(bench.budget.heldBytes, 0);
+  assert.equal(bench.joiner.openLsn, undefined);
+});
+
+const anyPiece = fc.record({
+  source: fc.constantFrom('stdout', 'stderr'),
+  partial: fc.boolean(),
+  last: fc.boolean(),
+  id: fc.constantFrom('', 'a', 'b'),
+  text: fc.string({ unit: 'binary-ascii', maxLength: 12 }),
+});
+
+test('loses, doubles and reorders no byte of a source, and holds nothing in the end', () => {
+  fc.assert(
+    fc.property(fc.array(anyPiece, { maxLength: 60 }), (pieces) => {
+      const bench = new Bench();
+      for (const { text, partial, last, id, source } of pieces) {
+        bench.put(partial ? { source, partial, last, id } : { source }, text);
+        const { openLsn } = bench.joiner;
+        assert.equal(openLsn !== undefined, bench.joiner.isOpen);
+      }
+      bench.joiner.flush();
+      assert.equal(bench.budget.heldBytes, 0);
+      for (const source of ['stdout', 'stderr']) {
+        const put = pieces.filter((each) => each.source === source).map((each) => each.text);
+        const got = bench.lines.filter((line) => line.isStderr === (source === 'stderr'));
+        assert.equal(got.map((line) => line.text).join(''), put.join(''));
+        const starts = got.map((line) => line.startLsn);
+        assert.deepEqual(
+          starts,
+          starts.toSorted((a, b) => a - b),
+        );
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
