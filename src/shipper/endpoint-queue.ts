@@ -8,7 +8,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { PushBatch } from '../encode/push-batch.ts';
 import { compressBlock } from '../encode/snappy.ts';
-import type { Sink } from '../sink/sink.ts';
+import type { SendResult, Sink } from '../sink/sink.ts';
 import type { SourcePosition, StreamSource } from './stream-source.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -35,8 +35,8 @@ const complaintMs = 60_000;
 /** See the module comment. */
 export class EndpointQueue {
   readonly counts: QueueCounts = { deliveredEntries: 0, rejectedEntries: 0, retries: 0 };
-  options: QueueOptions;
-  readonly #sink: Sink;
+  #options: QueueOptions;
+  #sink: Sink;
   readonly #log: Log;
   readonly #onAcknowledged: (source: StreamSource, position: SourcePosition) => void;
   readonly #sources = new Set<StreamSource>();
@@ -44,6 +44,7 @@ export class EndpointQueue {
   readonly #wakeup = new Wakeup();
   readonly #stopping = new AbortController();
   readonly #stopped: Promise<void>;
+  #isSending = false;
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #complainedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -53,7 +54,7 @@ export class EndpointQueue {
     log: Log,
     onAcknowledged: (source: StreamSource, position: SourcePosition) => void,
   ) {
-    this.options = options;
+    this.#options = options;
     this.#sink = sink;
     this.#log = log;
     this.#onAcknowledged = onAcknowledged;
@@ -63,6 +64,15 @@ export class EndpointQueue {
   /** How many containers ship through this queue. */
   get size(): number {
     return this.#sources.size;
+  }
+
+  /** From now on serves the same endpoint like this, for instance with a new password. */
+  configure(options: QueueOptions, sink: Sink): void {
+    const former = this.#sink;
+    this.#options = options;
+    this.#sink = sink;
+    // What is under way keeps its sink until it is answered: sent again, it would come twice.
+    if (!this.#isSending) void former.close();
   }
 
   add(source: StreamSource): void {
@@ -129,7 +139,8 @@ export class EndpointQueue {
       const [source] = this.#ready;
       if (source !== undefined) {
         if (this.#fillFrom(source, batch, positions, now) === 'full') return positions;
-        if (batch.entries > 0) dueAtMs ??= Math.max(now, this.#sentAtMs + this.options.batchWaitMs);
+        if (batch.entries > 0)
+          dueAtMs ??= Math.max(now, this.#sentAtMs + this.#options.batchWaitMs);
         continue;
       }
       if (batch.entries === 0 && positions.size > 0) return positions;
@@ -158,7 +169,7 @@ export class EndpointQueue {
   /** A stream that cannot be read now is left alone until the next poll; others go on. */
   #fillOrComplain(source: StreamSource, batch: PushBatch, nowMs: number): 'full' | 'turn' | 'idle' {
     try {
-      return source.fill(batch, this.options.batchSizeBytes, nowMs);
+      return source.fill(batch, this.#options.batchSizeBytes, nowMs);
     } catch (error) {
       const { containerId } = source;
       this.#log.error({ containerId, cause: messageOf(error) }, 'a stream cannot be read now');
@@ -184,8 +195,7 @@ export class EndpointQueue {
   /** Sends until there is a verdict. Returns false when the queue stopped before. */
   async #send(body: Buffer, entries: number): Promise<boolean> {
     for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
-      this.#sentAtMs = performance.now();
-      const result = await this.#sink.send(body);
+      const result = await this.#sendOnce(body);
       if (result.kind === 'delivered') {
         this.counts.deliveredEntries += entries;
         if (attempt > 0) this.#log.info({ attempts: attempt + 1 }, 'the endpoint takes logs again');
@@ -194,7 +204,9 @@ export class EndpointQueue {
       if (result.kind === 'rejected') {
         this.counts.rejectedEntries += entries;
         const { status, reason } = result;
-        this.#log.error({ status, reason, entries }, 'the endpoint refused entries of a batch');
+        const { rejectedEntries } = this.counts;
+        const fields = { status, reason, entries, rejectedEntries };
+        this.#log.error(fields, 'the endpoint refused entries of a batch');
         return true;
       }
       this.counts.retries += 1;
@@ -205,8 +217,18 @@ export class EndpointQueue {
     return false;
   }
 
+  async #sendOnce(body: Buffer): Promise<SendResult> {
+    const sink = this.#sink;
+    this.#sentAtMs = performance.now();
+    this.#isSending = true;
+    const result = await sink.send(body);
+    this.#isSending = false;
+    if (sink !== this.#sink) void sink.close();
+    return result;
+  }
+
   #delayMs(attempt: number): number {
-    const { minBackoffMs: minMs, maxBackoffMs: maxMs } = this.options;
+    const { minBackoffMs: minMs, maxBackoffMs: maxMs } = this.#options;
     return nextDelayMs(attempt, { minMs, maxMs });
   }
 

@@ -2,6 +2,7 @@
  * Delivery as one thread runs it: which container ships through which endpoint's queue, and
  * their cursors. It reads the log and knows nothing of FIFOs, dockerd or log options.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { FileSystem } from '../base/file-system.ts';
 import type { Log } from '../base/log.ts';
 import type { Sink } from '../sink/sink.ts';
@@ -53,7 +54,7 @@ export class Shipper {
   readonly #options: ShipperOptions;
   readonly #files: SegmentFiles;
   readonly #keeper: CursorKeeper;
-  readonly #queues = new Map<string, EndpointQueue>();
+  readonly #queues = new Map<string, { queue: EndpointQueue; endpoint: EndpointOptions }>();
   readonly #shipments = new Map<string, Shipment>();
   readonly #budget = { heldBytes: 0 };
   readonly #poll: NodeJS.Timeout;
@@ -65,7 +66,7 @@ export class Shipper {
       options.onAcknowledged(cursor.containerId, cursor.ackLsn);
     });
     this.#poll = setInterval(() => {
-      for (const queue of this.#queues.values()) queue.poll(performance.now());
+      for (const { queue } of this.#queues.values()) queue.poll(performance.now());
     }, pollMs);
   }
 
@@ -74,8 +75,7 @@ export class Shipper {
     const known = this.#shipments.get(stream.containerId);
     if (known !== undefined && known.endpointKey === stream.endpoint.key) {
       known.source.labels = stream.labels;
-      known.queue.options = stream.endpoint;
-      known.queue.wake(known.source);
+      this.#queueOf(stream.endpoint).queue.wake(known.source);
       return;
     }
     if (known !== undefined) this.#drop(known);
@@ -96,13 +96,13 @@ export class Shipper {
     if (shipment !== undefined) this.#drop(shipment);
   }
 
-  /** Entries delivered and refused, and retries, over all endpoints. */
-  counts(): { deliveredEntries: number; rejectedEntries: number; retries: number } {
+  /** Over all endpoints. */
+  #counts(): { deliveredEntries: number; rejectedEntries: number; retries: number } {
     const total = { deliveredEntries: 0, rejectedEntries: 0, retries: 0 };
-    for (const { counts } of this.#queues.values()) {
-      total.deliveredEntries += counts.deliveredEntries;
-      total.rejectedEntries += counts.rejectedEntries;
-      total.retries += counts.retries;
+    for (const { queue } of this.#queues.values()) {
+      total.deliveredEntries += queue.counts.deliveredEntries;
+      total.rejectedEntries += queue.counts.rejectedEntries;
+      total.retries += queue.counts.retries;
     }
     return total;
   }
@@ -110,8 +110,9 @@ export class Shipper {
   /** Stops at once and writes what is acknowledged. */
   async close(): Promise<void> {
     clearInterval(this.#poll);
-    await Promise.all([...this.#queues.values()].map((queue) => queue.stop()));
+    await Promise.all([...this.#queues.values()].map(({ queue }) => queue.stop()));
     this.#keeper.flush();
+    this.#options.log.info(this.#counts(), 'delivery has stopped');
   }
 
   #begin(stream: StreamOptions): void {
@@ -133,7 +134,7 @@ export class Shipper {
     const durableSequence = place.sequence;
     const ackLsn = start.lsn;
     const cursor = { containerId, endpointId, file, ackLsn, place, durableSequence };
-    const queue = this.#queueOf(endpoint);
+    const { queue } = this.#queueOf(endpoint);
     const shipment = { source, queue, endpointKey: endpoint.key, cursor };
     this.#shipments.set(containerId, shipment);
     queue.add(source);
@@ -152,10 +153,14 @@ export class Shipper {
     void queue.stop();
   }
 
-  #queueOf(endpoint: EndpointOptions): EndpointQueue {
+  /** The endpoint's queue. Where containers differ in how to serve it, the latest counts. */
+  #queueOf(endpoint: EndpointOptions): { queue: EndpointQueue } {
     const known = this.#queues.get(endpoint.key);
     if (known !== undefined) {
-      known.options = endpoint;
+      if (!isDeepStrictEqual(known.endpoint, endpoint)) {
+        known.endpoint = endpoint;
+        known.queue.configure(endpoint, this.#options.createSink(endpoint));
+      }
       return known;
     }
     const log = this.#options.log.child({ endpoint: endpoint.url, tenant: endpoint.tenantId });
@@ -163,8 +168,8 @@ export class Shipper {
     const queue = new EndpointQueue(endpoint, sink, log, (source, position) => {
       this.#acknowledged(source, position);
     });
-    this.#queues.set(endpoint.key, queue);
-    return queue;
+    this.#queues.set(endpoint.key, { queue, endpoint });
+    return { queue };
   }
 
   #acknowledged(source: StreamSource, position: SourcePosition): void {
