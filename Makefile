@@ -3,10 +3,12 @@ NODE := node_modules/.bin/node
 BIN := node_modules/.bin
 UNIT_TESTS = $$(find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/long/*')
 E2E_TESTS = $$(find test/e2e -name '*.test.ts')
+# One file may take this long, so that a hang is a failure and not a silence.
+E2E_FLAGS = --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec
 LONG_TESTS = $$(find test/long -name '*.test.ts')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-e2e test-long check lint format plugin install push bench clean deps deps-engine
+.PHONY: help demo test test-unit test-e2e test-long check lint format plugin install push bench generate clean deps deps-engine
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,13 +18,13 @@ demo: deps ## Real containers, a real engine, an outage and a kill: nothing is l
 
 test: deps-engine check ## Everything that must pass: format, lint, types, unit and end-to-end tests
 	@$(NODE) --test --test-reporter=spec $(UNIT_TESTS)
-	@scripts/in-netns.sh $(NODE) --test --test-concurrency=1 --test-reporter=spec $(E2E_TESTS)
+	@scripts/in-netns.sh $(NODE) $(E2E_FLAGS) $(E2E_TESTS)
 
 test-unit: deps ## The part of the tests that needs no engine
 	@$(NODE) --test --test-reporter=spec $(UNIT_TESTS)
 
 test-e2e: deps-engine ## The end-to-end tests on a private engine (root)
-	@scripts/in-netns.sh $(NODE) --test --test-concurrency=1 --test-reporter=spec $(E2E_TESTS)
+	@scripts/in-netns.sh $(NODE) $(E2E_FLAGS) $(E2E_TESTS)
 
 test-long: deps-engine ## What takes longer than `make test` may
 	@scripts/in-netns.sh $(NODE) --test --test-concurrency=1 --test-reporter=spec $(LONG_TESTS)
@@ -49,6 +51,9 @@ push: deps ## Publishes the plugin: make push REGISTRY=host/name:tag
 
 bench: deps-engine ## Measures speed and memory, side by side with peers (root)
 	@scripts/in-netns.sh $(NODE) bench/run.ts
+
+generate: deps ## Makes docs/options.md from the table of options
+	@$(NODE) scripts/generate-docs.ts
 
 clean: ## Removes what the commands above built
 	@rm -rf build plugin/rootfs plugin/config.json

@@ -39,6 +39,7 @@ export interface BuildOptions {
 export async function buildPlugin(options: BuildOptions): Promise<void> {
   const log = options.log ?? (() => {});
   const root = `${options.out}/rootfs`;
+  fs.rmSync(`${options.out}/config.json`, { force: true });
   fs.rmSync(root, { recursive: true, force: true });
   for (const name of emptyDirectories) fs.mkdirSync(`${root}/${name}`, { recursive: true });
   log('bundling');
@@ -46,10 +47,11 @@ export async function buildPlugin(options: BuildOptions): Promise<void> {
   log('copying Node and the native modules');
   const node = fs.realpathSync(path.join(top, 'node_modules/node/bin/node'));
   const binaries = [copyInto(root, node, 'node')];
-  fs.chmodSync(`${root}/node`, 0o755);
   for (const name of nativePackages) binaries.push(...copyNativePackage(root, name));
   log('copying the libraries that they name');
   await copyLibraries(root, binaries);
+  setModes(root);
+  // Last, because its presence tells that the build is whole.
   writeConfig(options);
 }
 
@@ -57,6 +59,8 @@ async function bundle(root: string, main: string | undefined): Promise<void> {
   const entryPoints = [main ?? `${top}/src/main.ts`];
   if (main === undefined) entryPoints.push(`${top}/src/threads/shipper.worker.ts`);
   await build({
+    // Names in the output are relative to this, whatever directory the build is started from.
+    absWorkingDir: top,
     entryPoints,
     bundle: true,
     platform: 'node',
@@ -115,6 +119,15 @@ async function copyLibraries(root: string, binaries: readonly string[]): Promise
   }
   if (libraries.size === 0) throw new Error('ldd named no library; is this a glibc system?');
   for (const library of libraries) copyInto(root, fs.realpathSync(library), library);
+}
+
+/** Gives all files fixed modes: the umask of whoever builds must not matter to who runs it. */
+function setModes(root: string): void {
+  for (const name of ['.', ...fs.readdirSync(root, { recursive: true, encoding: 'utf8' })]) {
+    const file = `${root}/${name}`;
+    const isText = /\.(c?js|mjs|json)$/.test(name) && fs.statSync(file).isFile();
+    fs.chmodSync(file, isText ? 0o644 : 0o755);
+  }
 }
 
 function writeConfig(options: BuildOptions): void {

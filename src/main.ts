@@ -38,7 +38,8 @@ async function startEngine(root: string, logLevel: string, log: Log): Promise<En
     log,
     logLevel,
     events: {
-      onAcknowledged: (containerId, ackLsn) => containers.acknowledged(containerId, ackLsn),
+      onAcknowledged: (containerId, ackLsn, durableLsn) =>
+        containers.acknowledged(containerId, ackLsn, durableLsn),
       onReleased: (containerId) => containers.released(containerId),
     },
   });
@@ -61,16 +62,18 @@ async function startEngine(root: string, logLevel: string, log: Log): Promise<En
 async function recover({ containers, landing }: Engine, log: Log): Promise<void> {
   const startedAtMs = performance.now();
   const ids = containers.listOnDisk();
+  let failed = 0;
   for (const containerId of ids) {
-    containers.recover(containerId);
+    if (!containers.recover(containerId)) failed += 1;
     await setImmediate();
   }
-  landing.forgetLeftovers();
+  // What landed for a container that cannot be read now may be taken in by the next start.
+  if (failed === 0) landing.forgetLeftovers();
   const recoverySeconds = (performance.now() - startedAtMs) / 1000;
-  log.info({ containers: ids.length, recoverySeconds }, 'recovered');
+  log.info({ containers: ids.length, failed, recoverySeconds }, 'recovered');
 }
 
-function createDriver(engine: Promise<Engine>, log: Log): LogDriver {
+function createDriver(engine: Promise<Engine>, recovered: Promise<void>, log: Log): LogDriver {
   return {
     startLogging: async ({ file, identity }: StartLoggingRequest) => {
       const { containers } = await engine;
@@ -80,6 +83,10 @@ function createDriver(engine: Promise<Engine>, log: Log): LogDriver {
     },
     stopLogging: async (file) => {
       const { containers } = await engine;
+      if (containers.stop(file)) return;
+      // One that recovery has not come to yet: dockerd lets go of it, with all that is still in
+      // it, as soon as it is answered.
+      await recovered;
       containers.stop(file);
     },
   };
@@ -95,7 +102,9 @@ async function main(): Promise<void> {
   });
   const socketPath = process.env['HOLDFAST_SOCKET'] ?? '/run/docker/plugins/holdfast.sock';
   const engine = Promise.withResolvers<Engine>();
-  const server = await listen(createApp(createDriver(engine.promise, log), log), socketPath);
+  const recovered = Promise.withResolvers<void>();
+  const driver = createDriver(engine.promise, recovered.promise, log);
+  const server = await listen(createApp(driver, log), socketPath);
   log.info({ version, socketPath, walDir }, 'listening');
   const started = await startEngine(walDir, logLevel, log);
   engine.resolve(started);
@@ -112,6 +121,7 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   await recover(started, log);
+  recovered.resolve();
 }
 
 try {

@@ -11,28 +11,12 @@ import http from 'node:http';
 import os from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { type RunResult, run, tryRun } from './run.ts';
+import { importBusyboxImage } from './test-image.ts';
 
 const startMsMax = 60_000;
 const stopMsMax = 20_000;
-/** Programs of the test image, all of them one busybox. */
-const applets = [
-  'awk',
-  'cat',
-  'date',
-  'dd',
-  'echo',
-  'env',
-  'head',
-  'ls',
-  'printf',
-  'seq',
-  'sh',
-  'sleep',
-  'tr',
-  'true',
-  'usleep',
-  'yes',
-];
+/** Longer than any command takes here; one that hangs must fail its test, not stop all tests. */
+const commandMsMax = 120_000;
 
 /** Name of the image that `importTestImage` makes. */
 export const testImage = 'holdfast-test';
@@ -55,7 +39,14 @@ export class Engine {
 
   /** What the docker command needs to find this engine. */
   get env(): NodeJS.ProcessEnv {
-    return { ...process.env, DOCKER_HOST: `unix://${this.socketPath}` };
+    return {
+      ...process.env,
+      DOCKER_HOST: `unix://${this.socketPath}`,
+      // Nothing of the user's own settings: a context, a proxy or TLS would lead elsewhere.
+      DOCKER_CONFIG: `${this.directory}/cli`,
+      DOCKER_CONTEXT: undefined,
+      DOCKER_TLS_VERIFY: undefined,
+    };
   }
 
   /** Everything that the engine and its plugins have printed. */
@@ -110,26 +101,18 @@ export class Engine {
 
   /** Runs the docker command against this engine; throws when it fails. */
   async docker(...args: string[]): Promise<string> {
-    return (await run('docker', args, { env: this.env })).trim();
+    const options = { env: this.env, timeoutMs: commandMsMax };
+    return (await run('docker', args, options)).trim();
   }
 
   /** Runs the docker command, whatever comes of it. */
   async tryDocker(...args: string[]): Promise<RunResult> {
-    return tryRun('docker', args, { env: this.env });
+    return tryRun('docker', args, { env: this.env, timeoutMs: commandMsMax });
   }
 
   /** Makes the test image out of Debian's busybox-static; nothing is pulled. */
   async importTestImage(): Promise<void> {
-    const root = `${this.directory}/image`;
-    fs.mkdirSync(`${root}/bin`, { recursive: true });
-    fs.copyFileSync('/bin/busybox', `${root}/bin/busybox`);
-    fs.chmodSync(`${root}/bin/busybox`, 0o755);
-    for (const name of applets) fs.symlinkSync('busybox', `${root}/bin/${name}`);
-    const archive = `${this.directory}/image.tar`;
-    await run('tar', ['-cf', archive, '-C', root, '.']);
-    await this.docker('import', archive, testImage);
-    fs.rmSync(root, { recursive: true });
-    fs.rmSync(archive);
+    await importBusyboxImage(testImage, this.env);
   }
 
   #args(): string[] {
@@ -147,7 +130,9 @@ export class Engine {
   async #answers(daemon: ChildProcess): Promise<void> {
     const startedMs = performance.now();
     while (!(await ping(this.socketPath))) {
-      const hasEnded = daemon.exitCode !== null || daemon.signalCode !== null;
+      // Without an id it could not even be started.
+      const { exitCode, signalCode, pid } = daemon;
+      const hasEnded = pid === undefined || exitCode !== null || signalCode !== null;
       if (hasEnded || performance.now() - startedMs > startMsMax) {
         throw new Error(`dockerd does not answer; its log ends with:\n${this.log.slice(-3000)}`);
       }

@@ -24,8 +24,3 @@ export function writeTimeNs(target: Buffer, seconds: number, nanos: number, at: 
   target.writeUInt32LE(low, at);
   target.writeUInt32LE(high, at + 4);
 }
-
-/** Reads what `writeTimeNs` wrote, as Unix nanoseconds. For readers that seek, never per line. */
-export function readTimeNs(source: Buffer, at: number): bigint {
-  return source.readBigInt64LE(at);
-}

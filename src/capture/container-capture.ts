@@ -29,6 +29,9 @@ export interface ContainerCaptureOptions {
   now: () => number;
 }
 
+/** What one gap block can stand for: its span is a u32. */
+const gapSpanMax = 0xffff_ffff;
+
 /** See the module comment. */
 export class ContainerCapture implements FifoEvents {
   readonly #options: ContainerCaptureOptions;
@@ -146,7 +149,11 @@ export class ContainerCapture implements FifoEvents {
   #release(fifo: Fifo): void {
     fifo.close();
     this.#fifos.delete(fifo.path);
-    if (this.#refused.bytes > 0) this.#guarded(() => this.#recordRefused());
+    if (this.#refused.bytes > 0) {
+      const { bytes, frames } = this.#refused;
+      this.#options.log.error({ bytes, frames }, 'output was lost: the WAL could not be written');
+      this.#guarded(() => this.#recordRefused());
+    }
     if (this.#writer.attachedFifo === fifo.name) this.#detach(fifo.name);
     if (this.#fifos.size === 0) this.#writer.closeSegment();
   }
@@ -196,14 +203,16 @@ export class ContainerCapture implements FifoEvents {
 
   /** Writes the gap for what was refused. Throws what the disk throws. */
   #recordRefused(): void {
-    const fromLsn = this.#writer.endLsn;
-    const { bytes: lost, frames } = this.#refused;
-    const atMs = this.#options.now();
-    const toLsn = fromLsn + lost;
-    const gap = { kind: 'gap' as const, reason: 'disk' as const, fromLsn, toLsn, atMs, frames };
-    this.#writer.appendGap(gap, Math.min(lost, 0xffff_ffff));
-    this.#options.log.error({ bytes: lost, frames }, 'the WAL can be written again; gap recorded');
-    this.#refused = { bytes: 0, frames: 0 };
+    const { bytes, frames } = this.#refused;
+    while (this.#refused.bytes > 0) {
+      const fromLsn = this.#writer.endLsn;
+      const span = Math.min(this.#refused.bytes, gapSpanMax);
+      const range = { fromLsn, toLsn: fromLsn + span, atMs: this.#options.now() };
+      const gap = { kind: 'gap' as const, reason: 'disk' as const, ...range };
+      this.#writer.appendGap({ ...gap, frames: this.#refused.frames }, span);
+      this.#refused = { bytes: this.#refused.bytes - span, frames: 0 };
+    }
+    this.#options.log.error({ bytes, frames }, 'the WAL can be written again; gap recorded');
     this.#counter.restore(this.#writer.endLsn, Buffer.alloc(0));
     this.#counter.skipped = [];
   }

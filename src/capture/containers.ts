@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs';
 import { basename } from 'node:path';
-import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
+import { DriverError, messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import type { Log } from '../base/log.ts';
 import {
@@ -121,13 +121,14 @@ export class Containers {
     this.#options.hooks.onStream(this.#deliverable(container));
   }
 
-  /** Drains a FIFO and lets go of it. One that is not known is nothing to do. */
-  stop(fifoPath: string): void {
+  /** Drains a FIFO and lets go of it. Returns false, and does nothing, when it is not known. */
+  stop(fifoPath: string): boolean {
     const containerId = this.#idByFifo.get(fifoPath);
     const container = containerId === undefined ? undefined : this.#containers.get(containerId);
-    if (container === undefined) return;
+    if (container === undefined) return false;
     container.capture.stop(fifoPath);
     this.#fifoGone(container, fifoPath);
+    return true;
   }
 
   /** Container ids on disk, those to recover. */
@@ -135,25 +136,33 @@ export class Containers {
     return listContainers(this.#options.disk, this.#options.root);
   }
 
-  /** Takes up a container that a former process left. Never throws: one bad directory is one. */
-  recover(containerId: string): void {
-    if (this.#containers.has(containerId)) return;
+  /**
+   * Takes up a container that a former process left. Returns false when that failed, and never
+   * throws: one bad directory is one.
+   */
+  recover(containerId: string): boolean {
+    if (this.#containers.has(containerId)) return true;
     try {
       this.#recover(containerId);
+      return true;
     } catch (error) {
       const cause = messageOf(error);
       this.#options.log.error({ containerId, cause }, 'a container cannot be recovered');
+      return false;
     }
   }
 
-  /** Every endpoint of the container has acknowledged up to here, and that is on the platter. */
-  acknowledged(containerId: string, lsn: number): void {
+  /**
+   * Every endpoint of the container has acknowledged up to `ackLsn`. What lies before
+   * `durableLsn` can be unlinked: the cursors behind it would survive a loss of power.
+   */
+  acknowledged(containerId: string, ackLsn: number, durableLsn: number): void {
     const container = this.#containers.get(containerId);
-    if (container === undefined || lsn < container.ackLsn) return;
-    container.ackLsn = lsn;
+    if (container === undefined || ackLsn < container.ackLsn) return;
+    container.ackLsn = ackLsn;
     const { disk, log } = this.#options;
     try {
-      removeSegmentsBefore(disk, container.directory, containerId, lsn);
+      removeSegmentsBefore(disk, container.directory, containerId, durableLsn);
     } catch (error) {
       log.error({ containerId, cause: messageOf(error) }, 'segments cannot be removed');
     }
@@ -292,7 +301,10 @@ export class Containers {
   #fifoEnded(containerId: string, path: string): void {
     const container = this.#containers.get(containerId);
     if (container === undefined) return;
-    unlinkQuietly(path);
+    fs.rm(path, { force: true }, (error) => {
+      // dockerd has gone and will not clean up behind itself; if we cannot either, nobody minds.
+      if (error !== null) this.#options.log.info({ cause: error.message }, 'a FIFO stays behind');
+    });
     this.#fifoGone(container, path);
   }
 
@@ -324,9 +336,14 @@ export class Containers {
 
   #forget(containerId: string): void {
     const container = this.#containers.get(containerId);
+    const { disk, root, log } = this.#options;
     container?.capture.close();
     this.#containers.delete(containerId);
-    removeContainer(this.#options.disk, this.#options.root, containerId);
+    try {
+      removeContainer(disk, root, containerId);
+    } catch (error) {
+      log.error({ containerId, cause: messageOf(error) }, 'a directory cannot be removed');
+    }
   }
 }
 
@@ -336,13 +353,4 @@ function probeFifo(fifoPath: string): void {
   if (found?.isFIFO() === true) return;
   const what = found === undefined ? 'there is nothing at that path' : 'it is not a FIFO';
   throw new DriverError('fifo_unavailable', `cannot read from the FIFO '${fifoPath}': ${what}`);
-}
-
-/** dockerd has gone and will not clean up behind itself. */
-function unlinkQuietly(path: string): void {
-  try {
-    fs.unlinkSync(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
 }

@@ -67,7 +67,7 @@ export const containerOptions = {
     min: 1,
     max: 10 * minuteMs,
     allowed: 'a duration from 1ms to 10m, such as 1s or 500ms',
-    doc: 'A batch is sent when its first entry is this old.',
+    doc: 'A batch that is not full is sent this long after the one before it; after a pause at once.',
   },
   timeout: {
     name: 'loki-timeout',
@@ -87,7 +87,7 @@ export const containerOptions = {
     min: 1,
     max: hourMs,
     allowed: 'a duration from 1ms to 1h, not above loki-max-backoff',
-    doc: 'The wait after a first failed push; it doubles with each further one.',
+    doc: 'The wait after a first failed push, of which 50 to 100 % are drawn; it doubles with each further one.',
   },
   maxBackoff: {
     name: 'loki-max-backoff',
@@ -97,7 +97,7 @@ export const containerOptions = {
     min: 1,
     max: 24 * hourMs,
     allowed: 'a duration from 1ms to 24h, not below loki-min-backoff',
-    doc: 'The longest wait between two pushes.',
+    doc: 'The longest wait between two pushes; the endpoint may ask for more (Retry-After), up to 1 h.',
   },
   retries: {
     name: 'loki-retries',
@@ -134,7 +134,7 @@ export const notYetOptions = [
   'keep-file',
 ] as const;
 
-/** Docker's own log-opts: accepted in silence, dockerd or `docker logs` see to them. */
+/** Docker's own log-opts: accepted in silence, whether or not this version acts on them. */
 export const dockerOptions = [
   'tag',
   'labels',

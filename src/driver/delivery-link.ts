@@ -3,7 +3,7 @@
  * comes out of order, because a plan may have to wait for the disk once. Settings that are
  * wrong by now keep the container's logs where they are and are told loudly.
  */
-import { messageOf } from '../base/errors.ts';
+import { DriverError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Containers, ContainersHooks, DeliverableStream } from '../capture/containers.ts';
 import type { EndpointRegistry } from '../wal/index.ts';
@@ -26,6 +26,9 @@ export interface DeliveryLinkOptions {
   log: Log;
 }
 
+/** A disk that fails now may do better in this time, in milliseconds. */
+const retryMs = 10_000;
+
 /** See the module comment. */
 export class DeliveryLink implements ContainersHooks {
   readonly #options: DeliveryLinkOptions;
@@ -45,8 +48,11 @@ export class DeliveryLink implements ContainersHooks {
       const cause = messageOf(error);
       this.#options.log.error(
         { containerId, cause },
-        'no delivery for a container: its settings are wrong; its logs are kept',
+        'no delivery for a container; its logs are kept',
       );
+      // Wrong settings stay wrong until the plugin starts again; a disk may recover by itself.
+      const isWrong = error instanceof DriverError && error.code === 'invalid_option';
+      if (!isWrong) setTimeout(() => this.#retry(stream, token), retryMs).unref();
     });
   }
 
@@ -59,6 +65,10 @@ export class DeliveryLink implements ContainersHooks {
     if (this.#shipping.delete(containerId)) this.#options.delivery.release(containerId);
     // The registry is in the middle of its own work: it hears of this in a tick of its own.
     else setImmediate(() => this.#options.containers().released(containerId));
+  }
+
+  #retry(stream: DeliverableStream, token: symbol): void {
+    if (this.#planning.get(stream.record.containerId) === token) this.onStream(stream);
   }
 
   async #plan(stream: DeliverableStream, token: symbol): Promise<void> {

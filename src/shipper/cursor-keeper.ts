@@ -16,6 +16,8 @@ export interface KeptCursor {
   place: StreamPlace;
   /** Segment of the last cursor that is on the platter. */
   durableSequence: number;
+  /** Position of that cursor: what lies before it may be unlinked; 0 when that is not known. */
+  durableLsn: number;
 }
 
 /** Between two rounds of writing, in milliseconds; more cursors make the round later. */
@@ -66,7 +68,10 @@ export class CursorKeeper {
       this.#log.error({ containerId, cause: messageOf(error) }, 'a cursor cannot be written');
       return false;
     }
-    if (durable) cursor.durableSequence = place.sequence;
+    if (durable) {
+      cursor.durableSequence = place.sequence;
+      cursor.durableLsn = ackLsn;
+    }
     this.#onWritten(cursor);
     return true;
   }

@@ -35,8 +35,8 @@ export interface ShipperOptions {
   disk: FileSystem;
   log: Log;
   createSink: (endpoint: EndpointOptions) => Sink;
-  /** A cursor is on disk. */
-  onAcknowledged: (containerId: string, ackLsn: number) => void;
+  /** A cursor stands at `ackLsn`; it would survive a loss of power at `durableLsn`. */
+  onAcknowledged: (containerId: string, ackLsn: number, durableLsn: number) => void;
 }
 
 interface Shipment {
@@ -63,7 +63,7 @@ export class Shipper {
     this.#options = options;
     this.#files = new SegmentFiles(options.disk);
     this.#keeper = new CursorKeeper(options.log, (cursor) => {
-      options.onAcknowledged(cursor.containerId, cursor.ackLsn);
+      options.onAcknowledged(cursor.containerId, cursor.ackLsn, cursor.durableLsn);
     });
     this.#poll = setInterval(() => {
       for (const { queue } of this.#queues.values()) queue.poll(performance.now());
@@ -128,18 +128,20 @@ export class Shipper {
       committed: new CommittedLsn(stream.committed),
       labels: stream.labels,
       budget: this.#budget,
+      log: this.#options.log.child({ containerId: containerId.slice(0, 12) }),
       start,
     });
     const place = kept?.place ?? { sequence: 0, offset: 0 };
     const durableSequence = place.sequence;
     const ackLsn = start.lsn;
-    const cursor = { containerId, endpointId, file, ackLsn, place, durableSequence };
+    const durable = { durableSequence, durableLsn: 0 };
+    const cursor = { containerId, endpointId, file, ackLsn, place, ...durable };
     const { queue } = this.#queueOf(endpoint);
     const shipment = { source, queue, endpointKey: endpoint.key, cursor };
     this.#shipments.set(containerId, shipment);
     queue.add(source);
     // Says where the cursor stood, so that what is already delivered can go.
-    this.#options.onAcknowledged(containerId, ackLsn);
+    this.#options.onAcknowledged(containerId, ackLsn, 0);
   }
 
   #drop(shipment: Shipment): void {
@@ -163,7 +165,10 @@ export class Shipper {
       }
       return known;
     }
-    const log = this.#options.log.child({ endpoint: endpoint.url, tenant: endpoint.tenantId });
+    const log = this.#options.log.child({
+      endpoint: withoutQuery(endpoint.url),
+      tenant: endpoint.tenantId,
+    });
     const sink = this.#options.createSink(endpoint);
     const queue = new EndpointQueue(endpoint, sink, log, (source, position) => {
       this.#acknowledged(source, position);
@@ -181,4 +186,10 @@ export class Shipper {
     cursor.place = position.place;
     this.#keeper.moved(cursor);
   }
+}
+
+/** The URL as logs may show it: its query may carry a token. */
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }

@@ -5,6 +5,7 @@
  */
 
 import { openPartialAgeMsMax } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
 import type { PushBatch } from '../encode/push-batch.ts';
 import { createFrameView, decodeFrame } from '../frame/frame-decoder.ts';
 import { type FrameHandler, FrameSplitter } from '../frame/frame-splitter.ts';
@@ -18,8 +19,8 @@ export interface SourcePosition {
   place: StreamPlace;
 }
 
-/** What was met in the stream that is not a line. */
-export interface SourceCounts {
+/** What one turn met in the stream that is not a line. */
+interface Losses {
   /** Ranges of the stream that are lost. */
   gaps: number;
   /** Stream bytes that belong to no whole frame. */
@@ -37,6 +38,7 @@ export interface StreamSourceOptions {
   /** Selectors of the two streams of lines. */
   labels: { stdout: string; stderr: string };
   budget: PartialBudget;
+  log: Log;
   start: { lsn: number; place?: StreamPlace };
 }
 
@@ -49,10 +51,10 @@ const turnBytesMax = 512 * 1024;
 export class StreamSource implements FrameHandler {
   readonly containerId: string;
   readonly directory: string;
-  readonly counts: SourceCounts = { gaps: 0, skippedBytes: 0, malformedFrames: 0 };
   labels: { stdout: string; stderr: string };
   readonly #reader: StreamReader;
   readonly #committed: CommittedLsn;
+  readonly #log: Log;
   readonly #splitter = new FrameSplitter(this);
   readonly #joiner: PartialJoiner;
   readonly #view = createFrameView();
@@ -62,6 +64,7 @@ export class StreamSource implements FrameHandler {
   #batchBytesMax = 0;
   #handles: [number, number] = [-1, -1];
   #nowMs = 0;
+  #losses: Losses = { gaps: 0, skippedBytes: 0, malformedFrames: 0 };
 
   constructor(options: StreamSourceOptions) {
     this.containerId = options.containerId;
@@ -69,6 +72,7 @@ export class StreamSource implements FrameHandler {
     this.labels = options.labels;
     this.#reader = options.reader;
     this.#committed = options.committed;
+    this.#log = options.log;
     this.#lsn = options.start.lsn;
     this.#place = options.start.place ?? { sequence: 0, offset: 0 };
     this.#joiner = new PartialJoiner(options.budget, (line) => this.#appendJoined(line));
@@ -115,12 +119,20 @@ export class StreamSource implements FrameHandler {
     } finally {
       this.#lsn = this.#splitter.edgeLsn;
       this.#batch = undefined;
+      this.#reportLosses();
     }
   }
 
   /** Gives back what is held. */
   close(): void {
     this.#joiner.discard();
+  }
+
+  #reportLosses(): void {
+    const { gaps, skippedBytes, malformedFrames } = this.#losses;
+    if (gaps + skippedBytes + malformedFrames === 0) return;
+    this.#log.warn(this.#losses, 'part of the stream is missing at the endpoint');
+    this.#losses = { gaps: 0, skippedBytes: 0, malformedFrames: 0 };
   }
 
   #readTurn(): 'full' | 'turn' | 'idle' {
@@ -132,7 +144,7 @@ export class StreamSource implements FrameHandler {
           return 'idle';
         case 'gap':
           if (!this.#cutAt(this.#reader.gap?.toLsn ?? committedLsn)) return 'full';
-          this.counts.gaps += 1;
+          this.#losses.gaps += 1;
           break;
         case 'block':
           if (!this.#takeBlock()) return 'full';
@@ -153,7 +165,7 @@ export class StreamSource implements FrameHandler {
       goOn = this.#splitter.feed(payload, from, payload.length);
     } else if (header.type === blockType.gap) {
       goOn = header.lsnSpan === 0 || this.#cutAt(endLsn);
-      if (goOn) this.counts.gaps += 1;
+      if (goOn) this.#losses.gaps += 1;
     } else if (header.type === blockType.meta) {
       const record = decodeMetaRecord(payload);
       const goesOn = record?.kind === 'attach' && record.continued;
@@ -183,7 +195,7 @@ export class StreamSource implements FrameHandler {
   onFrame(bytes: Uint8Array, start: number, end: number, endLsn: number): boolean {
     const view = this.#view;
     if (!decodeFrame(bytes, start, end, view)) {
-      this.counts.malformedFrames += 1;
+      this.#losses.malformedFrames += 1;
       return true;
     }
     const joiner = this.#joiner;
@@ -200,7 +212,7 @@ export class StreamSource implements FrameHandler {
   }
 
   onSkipped(fromLsn: number, toLsn: number): void {
-    this.counts.skippedBytes += toLsn - fromLsn;
+    this.#losses.skippedBytes += toLsn - fromLsn;
     this.#joiner.flush();
   }
 

@@ -11,7 +11,7 @@ import type { FromShipper, ShipperThreadData, ToShipper } from './messages.ts';
 
 /** What delivery tells its owner. */
 export interface DeliveryEvents {
-  onAcknowledged(containerId: string, ackLsn: number): void;
+  onAcknowledged(containerId: string, ackLsn: number, durableLsn: number): void;
   onReleased(containerId: string): void;
 }
 
@@ -119,7 +119,7 @@ export class Delivery {
     const { events } = this.#options;
     switch (message.kind) {
       case 'acknowledged':
-        events.onAcknowledged(message.containerId, message.ackLsn);
+        events.onAcknowledged(message.containerId, message.ackLsn, message.durableLsn);
         break;
       case 'released':
         this.#releasing.delete(message.containerId);

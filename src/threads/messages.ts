@@ -18,6 +18,6 @@ export type ToShipper =
 
 /** From a delivery thread. */
 export type FromShipper =
-  | { kind: 'acknowledged'; containerId: string; ackLsn: number }
+  | { kind: 'acknowledged'; containerId: string; ackLsn: number; durableLsn: number }
   | { kind: 'released'; containerId: string }
   | { kind: 'closed' };

@@ -21,7 +21,8 @@ const shipper = new Shipper({
   disk: nodeFileSystem,
   log: createLog({ level: data.logLevel, thread: 'delivery' }),
   createSink: createLokiHttpSink,
-  onAcknowledged: (containerId, ackLsn) => post({ kind: 'acknowledged', containerId, ackLsn }),
+  onAcknowledged: (containerId, ackLsn, durableLsn) =>
+    post({ kind: 'acknowledged', containerId, ackLsn, durableLsn }),
 });
 
 port.on('message', (message: ToShipper) => {

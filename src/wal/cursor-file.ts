@@ -107,6 +107,7 @@ export class CursorFile {
   readonly #containerId: string;
   readonly #slots: (Slot | undefined)[];
   #exists: boolean;
+  #isNameDurable = false;
 
   constructor(disk: FileSystem, directory: string, containerId: string) {
     this.#disk = disk;
@@ -138,7 +139,19 @@ export class CursorFile {
     } finally {
       this.#disk.closeSync(fd);
     }
+    if (durable && !this.#isNameDurable) this.#syncDirectory();
     this.#slots[pair] = slot;
+  }
+
+  /** Makes the file's name durable as well: it may be new since the last loss of power. */
+  #syncDirectory(): void {
+    const fd = this.#disk.openSync(this.#directory, 'r');
+    try {
+      this.#disk.fdatasyncSync(fd);
+    } finally {
+      this.#disk.closeSync(fd);
+    }
+    this.#isNameDurable = true;
   }
 
   #create(): void {

@@ -7,13 +7,17 @@ import { crc32 } from 'node:zlib';
 import { readU64, writeU64 } from '../base/bytes.ts';
 import { blockRawBytesMax } from '../base/limits.ts';
 
+/** Length of the header of a segment file. */
 export const fileHeaderBytes = 64;
+/** Length of the header of a block. */
 export const blockHeaderBytes = 72;
+/** Length of what closes a block, so that a file can be read backwards. */
 export const blockTrailerBytes = 8;
 /** What a block costs besides its payload. */
 export const blockOverheadBytes = blockHeaderBytes + blockTrailerBytes;
 /** A stored payload may be a little larger than the raw bytes when they do not compress. */
 export const storedBytesMax = blockRawBytesMax + 64 * 1024;
+/** Written into every file; a reader refuses a version that it does not know. */
 export const formatVersion = 1;
 
 const fileMagic = Buffer.from('DLWALSG1', 'latin1');
@@ -23,7 +27,6 @@ const blockMagic = 0xb10c_4a1d;
 export const segmentKind = { raw: 1, sealed: 2 } as const;
 /** What a block holds. */
 export const blockType = { raw: 1, group: 2, gap: 3, meta: 4, index: 5 } as const;
-export type BlockType = (typeof blockType)[keyof typeof blockType];
 
 /** Bits of a block's `flags`. */
 export const blockFlag = {

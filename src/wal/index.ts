@@ -10,7 +10,7 @@ export { type Cursor, CursorFile, readCursors } from './cursor-file.ts';
 export { EndpointRegistry } from './endpoint-registry.ts';
 export { type BlockStats, blockFlag, blockType, noFrame } from './format.ts';
 export { acquireLock, type WalLock } from './lock.ts';
-export { decodeMetaRecord, type GapReason, type GapRecord } from './meta-record.ts';
+export { decodeMetaRecord, type GapReason } from './meta-record.ts';
 export { SegmentFiles } from './segment-files.ts';
 export {
   containerDirectory,

@@ -44,7 +44,7 @@ export async function acquireLock(root: string, holder: string): Promise<WalLock
     if (other !== undefined) {
       throw new DriverError(
         'wal_locked',
-        `the WAL in ${root} is in use by ${other}; stop that one first, or set another WAL_DIR`,
+        `the WAL in ${root} is in use by ${other}; stop that one first`,
       );
     }
     removeStale(path);

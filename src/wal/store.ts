@@ -11,6 +11,7 @@ import { SegmentFile } from './segment-file.ts';
 import { readStreamTail, type StreamTail } from './stream-tail.ts';
 
 const containerIdPattern = /^[0-9a-f]{64}$/;
+const removedPrefix = 'removed.';
 const formatName = 'FORMAT';
 const formatText = 'holdfast-wal 1\n';
 
@@ -22,6 +23,7 @@ export function isContainerId(text: string): boolean {
 /** Creates the WAL directory if need be and checks that this version can read what is there. */
 export async function openWalRoot(disk: FileSystem, root: string): Promise<void> {
   disk.mkdirSync(`${root}/c`, { recursive: true, mode: 0o700 });
+  finishRemovals(disk, root);
   let found: string;
   try {
     found = disk.readFileSync(`${root}/${formatName}`).toString('utf8');
@@ -34,7 +36,7 @@ export async function openWalRoot(disk: FileSystem, root: string): Promise<void>
     throw new DriverError(
       'wal_version',
       `the WAL in ${root} has format '${found.trim().slice(0, 60)}'; this version reads ` +
-        `'${formatText.trim()}': install the version that wrote it, or set another WAL_DIR`,
+        `'${formatText.trim()}': install the version that wrote it, or move that directory away`,
     );
   }
 }
@@ -132,10 +134,27 @@ export function removeSegmentsBefore(
 /** Removes all that is kept of a container. */
 export function removeContainer(disk: FileSystem, root: string, containerId: string): void {
   const directory = containerDirectory(root, containerId);
-  disk.rmSync(directory, { recursive: true, force: true });
+  const removed = `${root}/${removedPrefix}${containerId}`;
+  try {
+    // At once and as a whole: half a directory would be taken for a damaged one.
+    disk.renameSync(directory, removed);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  disk.rmSync(removed, { recursive: true, force: true });
   try {
     disk.rmdirSync(dirname(directory));
   } catch {
     // Other containers live there too.
+  }
+}
+
+/** Ends what a crash interrupted in `removeContainer`. */
+function finishRemovals(disk: FileSystem, root: string): void {
+  for (const name of disk.readdirSync(root)) {
+    if (name.startsWith(removedPrefix)) {
+      disk.rmSync(`${root}/${name}`, { recursive: true, force: true });
+    }
   }
 }

@@ -120,8 +120,7 @@ export class DriverProcess {
   /** Ids of the containers that have a directory in the log. */
   containersOnDisk(): string[] {
     const root = `${this.walDir}/c`;
-    if (!fs.existsSync(root)) return [];
-    return fs.readdirSync(root).flatMap((prefix) => fs.readdirSync(`${root}/${prefix}`));
+    return namesIn(root).flatMap((prefix) => namesIn(`${root}/${prefix}`));
   }
 
   /** Bytes of all segment files of all containers. */
@@ -129,8 +128,9 @@ export class DriverProcess {
     let bytes = 0;
     for (const containerId of this.containersOnDisk()) {
       const directory = `${this.walDir}/c/${containerId.slice(0, 2)}/${containerId}`;
-      for (const name of fs.readdirSync(directory)) {
-        if (name.endsWith('.w')) bytes += fs.statSync(`${directory}/${name}`).size;
+      for (const name of namesIn(directory)) {
+        if (!name.endsWith('.w')) continue;
+        bytes += fs.statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.size ?? 0;
       }
     }
     return bytes;
@@ -145,6 +145,16 @@ export class DriverProcess {
       }
       await setTimeout(10);
     }
+  }
+}
+
+/** What is in a directory; nothing when the driver has removed it in the meantime. */
+function namesIn(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
   }
 }
 

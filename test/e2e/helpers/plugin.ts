@@ -2,44 +2,27 @@
  * The real plugin in a private engine: built once for all test files, created, enabled,
  * killed, upgraded. What a test starts here it ends through `Engine.dispose`.
  */
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import net from 'node:net';
-import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { buildPlugin } from '../../../scripts/build-plugin.ts';
+import Docker from 'dockerode';
+import { builtPlugin } from '../../../scripts/lib/built-plugin.ts';
 import type { Engine } from '../../../scripts/lib/engine.ts';
+import {
+  dialedAgeMs,
+  findPluginProcess,
+  pluginAccepts,
+  processAgeMs,
+} from '../../../scripts/lib/plugin-process.ts';
 import type { PluginInfo } from '../../../scripts/lib/plugins.ts';
 
-const top = path.resolve(import.meta.dirname, '../../..');
-
-/** Builds the plugin unless the same sources were built before. Returns its directory. */
-export async function builtPlugin(
-  options: { main?: string; version?: string } = {},
-): Promise<string> {
-  const out = `${top}/build/plugin-${sourceDigest(JSON.stringify(options))}`;
-  if (fs.existsSync(`${out}/config.json`)) return out;
-  await buildPlugin({ out, ...options });
-  return out;
-}
-
-/** A digest of everything that goes into the plugin. */
-function sourceDigest(extra: string): string {
-  const hash = createHash('sha256').update(extra);
-  const files = ['config.json', 'package-lock.json', 'scripts/build-plugin.ts'];
-  for (const folder of ['src', 'bench/discard-plugin']) {
-    if (!fs.existsSync(`${top}/${folder}`)) continue;
-    const found = fs.readdirSync(`${top}/${folder}`, { recursive: true, encoding: 'utf8' });
-    files.push(...found.filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`));
-  }
-  for (const file of files.sort()) hash.update(file).update(fs.readFileSync(`${top}/${file}`));
-  return hash.digest('hex').slice(0, 16);
-}
+export { builtPlugin };
 
 /** One plugin in one engine. */
 export class Plugin {
   readonly name: string;
   readonly #engine: Engine;
+  /** The process that `started` returned last, and how old it was then at most. */
+  #accepted = { pid: 0, ageMs: 0 };
 
   constructor(engine: Engine, name = 'holdfast') {
     this.#engine = engine;
@@ -59,8 +42,15 @@ export class Plugin {
     if (pairs.length > 0) await this.#engine.docker('plugin', 'set', this.name, ...pairs);
   }
 
+  /** Also right after dockerd gave the plugin up: for a moment the old one is in the way then. */
   async enable(): Promise<void> {
-    await this.#engine.docker('plugin', 'enable', '--timeout', '0', this.name);
+    for (let attempt = 1; ; attempt += 1) {
+      const args = ['plugin', 'enable', '--timeout', '0', this.name];
+      const { status, stderr } = await this.#engine.tryDocker(...args);
+      if (status === 0) return;
+      if (attempt === 20 || !stderr.includes('id already in use')) throw new Error(stderr);
+      await setTimeout(250);
+    }
   }
 
   async disable(): Promise<void> {
@@ -68,10 +58,8 @@ export class Plugin {
   }
 
   async info(): Promise<PluginInfo> {
-    const text = await this.#engine.docker('plugin', 'inspect', this.name);
-    const [info] = JSON.parse(text) as PluginInfo[];
-    if (info === undefined) throw new Error(`no plugin ${this.name}`);
-    return info;
+    const api = new Docker({ socketPath: this.#engine.socketPath });
+    return (await api.getPlugin(this.name, '').inspect()) as PluginInfo;
   }
 
   /** The host's path of what the plugin sees as /run/docker/logging. */
@@ -116,7 +104,8 @@ export class Plugin {
 
   /** Waits until dockerd has looked whether a new process of the plugin lives. */
   async dialed(pid: number): Promise<void> {
-    while (ageMs(pid) < 700) await setTimeout(20);
+    const acceptedAgeMs = pid === this.#accepted.pid ? this.#accepted.ageMs : 0;
+    while (processAgeMs(pid) < dialedAgeMs(acceptedAgeMs)) await setTimeout(20);
   }
 
   /** Waits until dockerd has given the plugin up. */
@@ -133,46 +122,12 @@ export class Plugin {
     const { Id: id } = await this.info();
     for (let wait = 0; wait < 3000; wait += 1) {
       const pid = findPluginProcess(id);
-      if (pid !== undefined && pid !== other && (await accepts(pid))) return pid;
+      if (pid !== undefined && pid !== other && (await pluginAccepts(pid))) {
+        if (pid !== this.#accepted.pid) this.#accepted = { pid, ageMs: processAgeMs(pid) };
+        return pid;
+      }
       await setTimeout(10);
     }
     throw new Error(`the plugin does not come back:\n${this.#engine.log.slice(-3000)}`);
   }
-}
-
-/** Milliseconds since a process was started. */
-function ageMs(pid: number): number {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The 22nd field, counted behind the name, in hundredths of a second since boot.
-  const startedTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
-  const uptimeSeconds = Number(fs.readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
-  return uptimeSeconds * 1000 - startedTicks * 10;
-}
-
-/** The process whose control group or mounts name the plugin and which runs our program. */
-function findPluginProcess(pluginId: string): number | undefined {
-  for (const name of fs.readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const command = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      if (!command.startsWith('/node\0') || !command.includes('/app/main.js')) continue;
-      const mounts = fs.readFileSync(`/proc/${name}/mountinfo`, 'utf8');
-      if (mounts.includes(pluginId)) return Number(name);
-    } catch {
-      // The process ended while we looked.
-    }
-  }
-  return undefined;
-}
-
-/** Whether the plugin's socket accepts; it is found through the process, wherever dockerd put it. */
-async function accepts(pid: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(`/proc/${pid}/root/run/docker/plugins/holdfast.sock`);
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }
