@@ -9,12 +9,15 @@ import { buildPlugin } from '../build-plugin.ts';
 
 const top = path.resolve(import.meta.dirname, '../..');
 
+const buildAgeMsMax = 3_600_000;
+
 /** Builds the plugin unless the same sources were built before. Returns its directory. */
 export async function builtPlugin(
   options: { main?: string; version?: string } = {},
 ): Promise<string> {
   const out = `${top}/build/plugin-${sourceDigest(JSON.stringify(options))}`;
   if (fs.existsSync(`${out}/config.json`)) return out;
+  removeOldBuilds(`${top}/build`);
   const unfinished = `${out}.${process.pid}`;
   try {
     await buildPlugin({ out: unfinished, ...options });
@@ -25,6 +28,18 @@ export async function builtPlugin(
     if (!fs.existsSync(`${out}/config.json`)) throw error;
   }
   return out;
+}
+
+/** Each build takes 150 MB: those that nobody made within the last hour go. */
+function removeOldBuilds(directory: string): void {
+  fs.mkdirSync(directory, { recursive: true });
+  for (const name of fs.readdirSync(directory)) {
+    const path = `${directory}/${name}`;
+    const ageMs = Date.now() - (fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    if (name.startsWith('plugin-') && ageMs > buildAgeMsMax) {
+      fs.rmSync(path, { recursive: true, force: true });
+    }
+  }
 }
 
 /** A digest of everything that goes into the plugin. */

@@ -1,5 +1,6 @@
 /** `make demo` as a person runs it, only shorter: it ends well and shows the table that it promises. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { tryRun } from '../../scripts/lib/run.ts';
@@ -21,7 +22,7 @@ describe('the demo', () => {
     assertRow(stdout, 'all', 3 * lines + brief);
     assert.equal(stdout.match(/plugin killed with SIGKILL/g)?.length, 2);
     assert.match(stdout, /cleaning up/);
-    assert.deepEqual(await leftProcesses(), []);
+    assert.deepEqual(leftProcesses(), []);
   });
 });
 
@@ -32,10 +33,17 @@ function assertRow(output: string, name: string, count: number): void {
   assert.deepEqual(numbers?.slice(0, -1), [count, count, count, 0, 0], `${name} in\n${output}`);
 }
 
-/** Processes that the demo started and that still run. */
-async function leftProcesses(): Promise<string[]> {
-  const { stdout } = await tryRun('ps', ['-eo', 'args']);
-  return stdout
-    .split('\n')
+/** Command lines of processes that the demo started and that still run. */
+function leftProcesses(): string[] {
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return '';
+      }
+    })
     .filter((line) => /loki-double\/main|demo\.ts|\/app\/main\.js/.test(line));
 }

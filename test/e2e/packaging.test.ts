@@ -1,21 +1,25 @@
 /**
- * What the plugin is made of, with the smallest program that is a logging plugin: that the
- * root file system has all it needs and nothing else, that it starts at once, and that it can
- * be published, installed and upgraded.
+ * What the plugin is made of, first with the smallest program that is a logging plugin, then
+ * with the driver as users get it: that the root file system has all it needs and nothing
+ * else, that it starts at once and asks for no privilege, and that it can be published,
+ * installed and upgraded with the commands of the Makefile.
  */
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Engine } from '../../scripts/lib/engine.ts';
 import { Registry } from '../../scripts/lib/registry.ts';
-import { run } from '../../scripts/lib/run.ts';
-import { printLines, runArgs } from './helpers/containers.ts';
+import { type RunResult, run, tryRun } from '../../scripts/lib/run.ts';
+import { containerOptions, pluginOptions } from '../../src/config/options.ts';
+import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
+import { printLines, runArgs, runToEnd } from './helpers/containers.ts';
 import { builtPlugin, Plugin } from './helpers/plugin.ts';
 
-const top = `${import.meta.dirname}/../..`;
+const top = path.resolve(import.meta.dirname, '../..');
 const rootfsBytesMax = 200e6;
 const startMsMax = 1000;
 
@@ -55,13 +59,6 @@ describe('the plugin as a package', () => {
     }
     assert.deepEqual(surplus, []);
     assert.ok(bytes < rootfsBytesMax, `the root file system has ${bytes} bytes`);
-  });
-
-  it('holds the delivery thread beside the main one when it is the driver', async () => {
-    const driver = await builtPlugin();
-    const app = fs.readdirSync(`${driver}/rootfs/app`).sort();
-    const expected = ['main.js', 'node_modules', 'package.json', 'shipper.worker.js'];
-    assert.deepEqual(app, expected);
   });
 
   it('carries the Node that the tests run on, which loads every native module in there', async () => {
@@ -136,6 +133,238 @@ describe('the plugin as a package', () => {
     assert.equal(fs.readFileSync(`${await other.statePath()}/kept`, 'utf8'), 'a log');
   });
 });
+
+describe('the driver as a package', () => {
+  const engine = new Engine();
+  const registry = new Registry();
+  const loki = new LokiDouble();
+  const plugin = new Plugin(engine);
+  let tree: string;
+  let reference: string;
+
+  before(async () => {
+    await loki.start();
+    await registry.start();
+    await engine.start();
+    await engine.importTestImage();
+    tree = copyOfTree(`${engine.directory}/tree`);
+    reference = `${registry.address}/logs/holdfast:1.2.3`;
+  });
+
+  after(async () => {
+    await engine.dispose();
+    await registry.stop();
+    await loki.stop();
+  });
+
+  /** Runs one of the scripts as `make` does, against the private engine. */
+  async function runScript(
+    name: string,
+    args: string[] = [],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<RunResult> {
+    const options = { env: { ...engine.env, ...env }, cwd: tree };
+    return tryRun(process.execPath, [`scripts/${name}`, ...args], options);
+  }
+
+  /** Runs a container that logs through the plugin and checks that all of it arrives. */
+  async function assertDelivers(name: string): Promise<void> {
+    await runToEnd(engine, name, printLines('n ', 1000));
+    await loki.waitFor((double) => double.count({ container_name: name }) >= 1000, 20_000);
+    const report = loki.checkNumbered({ container_name: name }, 'n ', 1000);
+    assert.ok(report.ok, report.summary);
+    await engine.docker('rm', name);
+  }
+
+  it('holds Node, its two bundles, one native module, their libraries, and nothing else', async () => {
+    const directory = await builtPlugin();
+    assert.deepEqual(fs.readdirSync(directory).sort(), ['config.json', 'rootfs']);
+    const rootfs = `${directory}/rootfs`;
+    const allowed = [
+      /^node$/,
+      /^app\/(main\.js|shipper\.worker\.js|package\.json)$/,
+      /^app\/node_modules\/(snappy|@napi-rs\/snappy-linux-\w+-gnu)\/[\w.-]+\.(js|cjs|mjs|json|node)$/,
+      /^lib(64)?\/([\w-]+-linux-gnu\/)?(lib[a-z_+]+|ld-linux-[\w-]+)\.so\.\d+$/,
+    ];
+    const isAllowed = (name: string): boolean => allowed.some((pattern) => pattern.test(name));
+    const files = filesUnder(rootfs);
+    assert.deepEqual(
+      files.filter((name) => !isAllowed(name)),
+      [],
+    );
+    for (const name of ['node', 'app/main.js', 'app/shipper.worker.js', 'app/package.json']) {
+      assert.ok(files.includes(name), `${name} is missing`);
+    }
+    // What dockerd mounts over, and nothing else that is empty.
+    const empty = directoriesUnder(rootfs).filter(
+      (name) => fs.readdirSync(`${rootfs}/${name}`).length === 0,
+    );
+    const expected = [
+      'dev',
+      'etc',
+      'proc',
+      'run/docker/logging',
+      'run/docker/plugins',
+      'sys',
+      'tmp',
+    ];
+    assert.deepEqual(empty.sort(), expected);
+    for (const name of ['main.js', 'shipper.worker.js']) {
+      assert.doesNotMatch(fs.readFileSync(`${rootfs}/app/${name}`, 'utf8'), /['"]node:test['"]/);
+    }
+  });
+
+  it('is published by `make push`, which leaves nothing behind in the engine', async () => {
+    const pushed = await runScript('push-plugin.ts', [reference]);
+    assert.equal(pushed.status, 0, pushed.stderr);
+    assert.match(pushed.stdout, new RegExp(`docker plugin install --alias holdfast ${reference}`));
+    assert.equal(await engine.docker('plugin', 'ls', '-q'), '');
+    const nowhere = await runScript('push-plugin.ts', ['holdfast']);
+    assert.equal(nowhere.status, 1);
+    assert.match(nowhere.stderr, /make push REGISTRY=host\/name:tag/);
+  });
+
+  it('asks for the network of the host and for no other privilege', async () => {
+    const asked = await privilegesOf(engine, reference);
+    assert.deepEqual(asked, [{ Name: 'network', Value: ['host'] }]);
+  });
+
+  it('is installed from a registry, with its endpoint, and delivers', async () => {
+    const install = ['plugin', 'install', '--grant-all-permissions', '--alias', 'holdfast'];
+    await engine.docker(...install, reference, `LOKI_URL=${loki.url}`);
+    await plugin.started();
+    await assertDelivers('from-registry');
+  });
+
+  it('has no mount, device, capability or namespace of the host but the network', async () => {
+    const { Config: config } = await inspect(engine);
+    assert.deepEqual(config['Network'], { Type: 'host' });
+    assert.equal(config['PropagatedMount'], '/run/docker/logging');
+    assert.deepEqual(config['Mounts'], []);
+    assert.deepEqual(config['Linux'], { AllowAllDevices: false, Capabilities: [], Devices: null });
+    assert.equal(config['PidHost'], false);
+    assert.equal(config['IpcHost'], false);
+    const { Types: types, Socket: socket } = config['Interface'] as Record<string, unknown>;
+    assert.deepEqual(types, ['docker.logdriver/1.0']);
+    assert.equal(socket, 'holdfast.sock');
+  });
+
+  it('runs with the capabilities that the engine gives to any container', async () => {
+    const pid = await plugin.started();
+    const asContainer = runArgs('capable', { driver: 'none' });
+    // With -d a container's output is nowhere to be had without a log; so it waits to be looked at.
+    const id = await engine.docker(...asContainer, 'sleep', '600');
+    const containerPid = await engine.docker('inspect', '-f', '{{.State.Pid}}', id);
+    assert.deepEqual(capabilitiesOf(pid), capabilitiesOf(Number(containerPid)));
+    await engine.docker('rm', '-f', 'capable');
+  });
+
+  it('lets every documented setting be set, and no other', async () => {
+    const options = [...Object.values(containerOptions), pluginOptions.logLevel];
+    const documented = options.map(({ env }) => env).sort();
+    const { Config: config } = await inspect(engine);
+    const declared = config['Env'] as { Name: string; Settable: string[] | null }[];
+    assert.deepEqual(declared.map(({ Name: name }) => name).sort(), documented);
+    for (const { Name: name, Settable: settable } of declared) {
+      assert.deepEqual(settable, ['value'], name);
+    }
+    await plugin.disable();
+    const settings = Object.fromEntries(documented.map((name) => [name, `a ${name}`]));
+    await plugin.set(settings);
+    const set = (await inspect(engine)).Settings.Env.toSorted();
+    assert.deepEqual(
+      set,
+      documented.map((name) => `${name}=a ${name}`),
+    );
+    const wrong = await engine.tryDocker('plugin', 'set', 'holdfast', 'LOKI_URI=http://host');
+    assert.notEqual(wrong.status, 0);
+    await engine.docker('plugin', 'rm', 'holdfast');
+  });
+
+  it('is installed by `make install`, which sets the endpoint, and delivers', async () => {
+    const installed = await runScript('install-plugin.ts', [], { LOKI_URL: loki.url });
+    assert.equal(installed.status, 0, installed.stderr);
+    await plugin.started();
+    await assertDelivers('installed');
+  });
+
+  it('is not removed by a second `make install`, and upgraded only where nothing is lost', async () => {
+    const { Id: id } = await plugin.info();
+    fs.writeFileSync(`${await plugin.statePath()}/kept`, 'a log');
+    const pid = await plugin.started();
+
+    // Without a registry there is no upgrade in place.
+    const bare = fs.mkdtempSync(`${engine.directory}/path-`);
+    fs.symlinkSync((await run('which', ['docker'])).trim(), `${bare}/docker`);
+    const refused = await runScript('install-plugin.ts', [], { PATH: bare });
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /a plugin 'holdfast' is already there/);
+    assert.match(refused.stderr, /docker plugin upgrade holdfast/);
+    assert.equal(await plugin.pid(), pid, 'the plugin was not touched');
+
+    const upgraded = await runScript('install-plugin.ts');
+    assert.equal(upgraded.status, 0, upgraded.stderr);
+    await plugin.started(pid);
+    assert.equal((await plugin.info()).Id, id);
+    assert.equal(fs.readFileSync(`${await plugin.statePath()}/kept`, 'utf8'), 'a log');
+    assert.ok((await inspect(engine)).Settings.Env.includes(`LOKI_URL=${loki.url}`));
+    await assertDelivers('upgraded');
+    await engine.docker('plugin', 'rm', '-f', 'holdfast');
+  });
+
+  it('leaves a plugin of the same name alone that is not ours', async () => {
+    const foreign = `${engine.directory}/foreign`;
+    fs.cpSync(await builtPlugin(), foreign, { recursive: true });
+    const config = JSON.parse(fs.readFileSync(`${foreign}/config.json`, 'utf8')) as {
+      interface: { socket: string };
+    };
+    config.interface.socket = 'loki.sock';
+    fs.writeFileSync(`${foreign}/config.json`, JSON.stringify(config));
+    await engine.docker('plugin', 'create', 'holdfast', foreign);
+    const { Id: id } = await plugin.info();
+    const refused = await runScript('install-plugin.ts');
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /a plugin 'holdfast' that is not this one is already there/);
+    const info = await plugin.info();
+    assert.deepEqual([info.Id, info.Enabled], [id, false]);
+  });
+});
+
+/** What a script needs of this tree, so that the one that somebody works in stays as it is. */
+function copyOfTree(to: string): string {
+  fs.mkdirSync(to);
+  for (const name of ['package.json', 'package-lock.json', 'config.json', 'src', 'scripts']) {
+    fs.cpSync(`${top}/${name}`, `${to}/${name}`, { recursive: true });
+  }
+  fs.symlinkSync(fs.realpathSync(`${top}/node_modules`), `${to}/node_modules`);
+  return to;
+}
+
+/** What `docker plugin inspect` says of the plugin `holdfast`. */
+async function inspect(engine: Engine): Promise<{
+  Config: Record<string, unknown>;
+  Settings: { Env: string[] };
+}> {
+  const text = await engine.docker('plugin', 'inspect', 'holdfast');
+  const [info] = JSON.parse(text) as Awaited<ReturnType<typeof inspect>>[];
+  if (info === undefined) throw new Error('there is no plugin holdfast');
+  return info;
+}
+
+/** The capability sets of a process, as the kernel tells them. */
+function capabilitiesOf(pid: number): string[] {
+  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+  const sets = status.split('\n').filter((line) => /^Cap(Inh|Prm|Eff|Bnd|Amb):/.test(line));
+  assert.equal(sets.length, 5);
+  return sets;
+}
+
+/** Paths of all directories, relative to a directory. */
+function directoriesUnder(directory: string): string[] {
+  return fs
+    .readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => fs.lstatSync(`${directory}/${name}`).isDirectory());
+}
 
 /** Paths of all files, relative to a directory. */
 function filesUnder(directory: string): string[] {
