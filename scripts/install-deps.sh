@@ -66,7 +66,9 @@ apt_install() {
 
 if ! cmp -s package-lock.json node_modules/.installed-lock 2>/dev/null; then
   echo "install: npm packages"
-  npm ci --no-audit --no-fund --loglevel=error
+  # Not `npm ci`: it insists on an entry for every platform of the native packages, and a registry
+  # that serves only some platforms cannot give them. Versions are those of the lock file.
+  npm install --no-save --no-audit --no-fund --loglevel=error
   cp package-lock.json node_modules/.installed-lock
 fi
 
