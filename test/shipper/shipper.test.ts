@@ -206,6 +206,33 @@ describe('the shipper', () => {
     assert.ok(sink.lines().includes('{out="aa"} begin end'));
   });
 
+  it('calls no position durable that a loss of power could take back', async () => {
+    const log = await wal.log(loud, 20_000);
+    log.attach();
+    log.write(numberedFrames('n ', 1, 10_000), 3_000);
+    await shipper.close();
+    let syncedLsn = 0;
+    let durableMax = 0;
+    const syncing = {
+      ...disk,
+      fdatasyncSync: (fd: number) => {
+        disk.fdatasyncSync(fd);
+        syncedLsn = readCursors(disk, log.directory, loud)[0]?.ackLsn ?? 0;
+      },
+    };
+    const done = Promise.withResolvers<void>();
+    const createSink = (): Sink => sink;
+    const onAcknowledged = (_id: string, ackLsn: number, durableLsn: number): void => {
+      assert.ok(durableLsn <= syncedLsn, `${durableLsn} is called durable, ${syncedLsn} is`);
+      durableMax = Math.max(durableMax, durableLsn);
+      if (ackLsn === log.endLsn) done.resolve();
+    };
+    shipper = new Shipper({ disk: syncing, log: silentLog, createSink, onAcknowledged });
+    shipper.stream(optionsOf(log));
+    await done.promise;
+    assert.ok(durableMax > 0, 'nothing ever became durable');
+  });
+
   it('passes over a gap and loses nothing behind it', async () => {
     const log = await wal.log(loud);
     log.attach();
