@@ -112,20 +112,18 @@ export class EndpointQueue {
   }
 
   async #run(): Promise<void> {
-    // One is being filled, one compressed, one sent. A batch may be filled again when the
-    // delivery of the one two before has ended, because then its own bytes are compressed.
-    const batches = [new PushBatch(), new PushBatch(), new PushBatch()] as const;
+    const batch = new PushBatch();
     let before = Promise.resolve();
     let last = Promise.resolve();
-    for (let turn = 0; !this.#stopping.signal.aborted; turn = (turn + 1) % batches.length) {
-      const batch = batches[turn] ?? batches[0];
+    while (!this.#stopping.signal.aborted) {
       batch.reset();
       const positions = await this.#fill(batch);
       const { entries } = batch;
-      const compressed = entries > 0 ? compressBlock(batch.encode()) : undefined;
+      const body = entries > 0 ? compressBlock(batch.encode()) : undefined;
+      // While one body is sent, the next one waits for its turn, and a third is filled.
       await before;
       before = last;
-      last = this.#deliver(last, compressed, entries, positions);
+      last = this.#deliver(last, body, entries, positions);
     }
     await last;
   }
@@ -180,11 +178,10 @@ export class EndpointQueue {
   /** Sends one batch when the one before it is through, and moves the cursors. */
   async #deliver(
     before: Promise<void>,
-    compressed: Promise<Buffer> | undefined,
+    body: Buffer | undefined,
     entries: number,
     positions: Positions,
   ): Promise<void> {
-    const body = await compressed;
     await before;
     if (body !== undefined && !(await this.#send(body, entries))) return;
     for (const [source, position] of positions) {

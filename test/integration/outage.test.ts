@@ -225,6 +225,8 @@ describe('an outage that lasts', () => {
       assert.ok(takenBytes < rssBytesMax, `${takenBytes} bytes over ${idleBytes} when idle`);
       await loki.setMode({ kind: 'up' });
       await driver.until('all arrives', () => driver.containersOnDisk().length === 0, 60_000);
+      const drainedBytes = peakBytes - idleBytes;
+      assert.ok(drainedBytes < 2 * rssBytesMax, `${drainedBytes} bytes over idle while it drained`);
       for (const name of names) assertAll(loki, name, linesEach);
     } finally {
       clearInterval(looking);
