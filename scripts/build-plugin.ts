@@ -12,7 +12,7 @@ import { build } from 'esbuild';
 import { run } from './lib/run.ts';
 
 const top = path.resolve(import.meta.dirname, '..');
-const nativePackages = ['snappy'];
+const nativePackages = ['snappy', 'zstd-napi'];
 /** What dockerd mounts over, and what programs expect to be there. */
 const emptyDirectories = [
   'run/docker/plugins',
@@ -28,7 +28,7 @@ const emptyDirectories = [
 export interface BuildOptions {
   /** Directory for config.json and rootfs; replaced. */
   out: string;
-  /** Entry of the main thread; the delivery thread is built only beside the driver's own. */
+  /** Entry of the main thread; the other threads are built only beside the driver's own. */
   main?: string;
   /** Told in the plugin's description, to tell two builds apart. */
   version?: string;
@@ -57,7 +57,11 @@ export async function buildPlugin(options: BuildOptions): Promise<void> {
 
 async function bundle(root: string, main: string | undefined): Promise<void> {
   const entryPoints = [main ?? `${top}/src/main.ts`];
-  if (main === undefined) entryPoints.push(`${top}/src/threads/shipper.worker.ts`);
+  if (main === undefined) {
+    for (const name of ['sealer', 'shipper']) {
+      entryPoints.push(`${top}/src/threads/${name}.worker.ts`);
+    }
+  }
   await build({
     // Names in the output are relative to this, whatever directory the build is started from.
     absWorkingDir: top,
@@ -73,7 +77,7 @@ async function bundle(root: string, main: string | undefined): Promise<void> {
     logLevel: 'error',
     // CommonJS packages inside the bundle call `require` for Node's own modules.
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);",
     },
   });
   fs.writeFileSync(`${root}/app/package.json`, '{"type":"module"}\n');
@@ -100,7 +104,7 @@ function copyNativePackage(root: string, name: string): string[] {
   for (const copied of [name, ...platforms]) {
     const from = `${top}/node_modules/${copied}`;
     for (const file of fs.readdirSync(from, { recursive: true, encoding: 'utf8' })) {
-      if (!/\.(js|cjs|mjs|json|node)$/.test(file) || /browser/.test(file)) continue;
+      if (!/\.(js|cjs|mjs|json|node)$/.test(file) || /browser|obj\.target/.test(file)) continue;
       copyInto(root, `${from}/${file}`, `app/node_modules/${copied}/${file}`);
       if (file.endsWith('.node')) binaries.push(`${from}/${file}`);
     }

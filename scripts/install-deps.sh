@@ -68,7 +68,18 @@ if ! cmp -s package-lock.json node_modules/.installed-lock 2>/dev/null; then
   echo "install: npm packages"
   # Not `npm ci`: it insists on an entry for every platform of the native packages, and a registry
   # that serves only some platforms cannot give them. Versions are those of the lock file.
-  npm install --no-save --no-audit --no-fund --loglevel=error
+  install_npm() { npm install --no-save --no-audit --no-fund --loglevel=error; }
+  if ! install_npm; then
+    # zstd-napi is compiled where its ready-made binary cannot be downloaded.
+    compiler=""
+    has g++ || compiler="$compiler g++"
+    has make || compiler="$compiler make"
+    has python3 || compiler="$compiler python3"
+    [ -n "$compiler" ] || exit 1
+    # shellcheck disable=SC2086
+    apt_install $compiler
+    install_npm
+  fi
   cp package-lock.json node_modules/.installed-lock
 fi
 

@@ -18,6 +18,10 @@ export interface FileSystem {
   /** The one call that may take long, on the thread pool. */
   fdatasync(fd: number): Promise<void>;
   fstatSync(fd: number): { size: number };
+  /** Size of what is at a path; undefined when there is nothing. */
+  statSync(path: string): { size: number } | undefined;
+  /** The file system that holds a path; free is what a user without privileges may still take. */
+  statfsSync(path: string): { totalBytes: number; freeBytes: number };
   renameSync(from: string, to: string): void;
   unlinkSync(path: string): void;
   mkdirSync(path: string, options: { recursive: boolean; mode: number }): unknown;
@@ -38,6 +42,11 @@ export const nodeFileSystem: FileSystem = {
   fdatasyncSync: fs.fdatasyncSync,
   fdatasync: promisify(fs.fdatasync),
   fstatSync: fs.fstatSync,
+  statSync: (path) => fs.statSync(path, { throwIfNoEntry: false }),
+  statfsSync: (path) => {
+    const { blocks, bavail, bsize } = fs.statfsSync(path);
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+  },
   renameSync: fs.renameSync,
   unlinkSync: fs.unlinkSync,
   mkdirSync: fs.mkdirSync,

@@ -35,3 +35,6 @@ export const requestBodyBytesMax = 4 << 20;
 
 /** The record of one container on disk (`meta.json`). */
 export const containerRecordBytesMax = 8 << 20;
+
+/** Copies of damaged log that are kept of one container. */
+export const quarantineBytesMax = 16 << 20;

@@ -10,14 +10,24 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] a
 /** What the rooms get handed to speak with; `child` adds fields. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>;
 
+/** Where and how a log is written. */
+export interface LogOptions {
+  level: string | undefined;
+  thread: string;
+  /** Gets each line, with its newline, in place of standard output. */
+  write?: (line: string) => void;
+}
+
 /** Makes the log of one thread. An unknown level counts as `info`. */
-export function createLog(options: { level: string | undefined; thread: string }): Log {
+export function createLog(options: LogOptions): Log {
   const level = logLevels.find((name) => name === options.level?.toLowerCase()) ?? 'info';
-  return pino({
+  const settings = {
     level,
     base: { thread: options.thread },
-    formatters: { level: (label) => ({ level: label }) },
-  });
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  const { write } = options;
+  return write === undefined ? pino(settings) : pino(settings, { write });
 }
 
 /** Swallows everything; for tests and for tools that print by themselves. */

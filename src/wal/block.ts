@@ -12,6 +12,7 @@ import {
   blockOverheadBytes,
   blockTrailerBytes,
   blockType,
+  codec,
   headerCrcOf,
   noFrame,
   payloadCrcOf,
@@ -39,10 +40,12 @@ export interface NewBlock {
   ordinal: number;
   attachOffset: number;
   stats: Readonly<BlockStats>;
+  /** How the payload that is handed over is stored; as it is by default. */
+  codec?: number;
 }
 
 /**
- * Fills `header` (72 bytes) and `trailer` (8 bytes) for an uncompressed payload that goes to
+ * Fills `header` (72 bytes) and `trailer` (8 bytes) for a payload that goes, as it is, to
  * `offset` in a file with this salt. Throws a RangeError for what no reader would believe.
  */
 export function encodeBlock(
@@ -54,12 +57,13 @@ export function encodeBlock(
   payload: Uint8Array,
 ): void {
   const { stats, lsn } = block;
-  if (payload.length > blockRawBytesMax) {
-    throw new RangeError(`a block of ${payload.length} bytes; at most ${blockRawBytesMax} fit`);
+  const bytesMax = block.codec === codec.zstd ? storedBytesMax : blockRawBytesMax;
+  if (payload.length > bytesMax) {
+    throw new RangeError(`a block of ${payload.length} bytes; at most ${bytesMax} fit`);
   }
   header.writeUInt32LE(blockMagicOf(salt), 0);
   header[4] = block.type;
-  header[5] = 0;
+  header[5] = block.codec ?? codec.none;
   header.writeUInt16LE(block.flags, 6);
   header.writeUInt32LE(payload.length, 8);
   header.writeUInt32LE(block.lsnSpan, 12);
@@ -100,6 +104,8 @@ export function decodeBlockHeader(
   into.lsn = readU64(bytes, at + 16);
   into.frames = bytes.readUInt32LE(at + 40);
   into.lines = bytes.readUInt32LE(at + 44);
+  into.minNs = bytes.readBigInt64LE(at + 24);
+  into.maxNs = bytes.readBigInt64LE(at + 32);
   into.firstFrameOffset = bytes.readUInt32LE(at + 48);
   into.payloadCrc = bytes.readUInt32LE(at + 52);
   into.attachOffset = bytes.readUInt32LE(at + 56);
@@ -141,6 +147,8 @@ export function createBlockHeader(): BlockHeader {
     ordinal: 0,
     frames: 0,
     lines: 0,
+    minNs: 0n,
+    maxNs: 0n,
     firstFrameOffset: noFrame,
     payloadCrc: 0,
     attachOffset: 0,

@@ -1,15 +1,21 @@
 /**
- * Which segments a container's directory holds, in order. Foreign files are passed over:
- * what is not named like a segment is never read, moved or removed here.
+ * Which segments a container's directory holds, in order. A segment is one file: `.w` as it
+ * was written, or `.z` when it is sealed; for a moment, or after a crash, both. Foreign files
+ * are passed over: what is not named like a segment is never read, moved or removed here.
  */
 import { errnoOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 
-const rawName = /^\d{20}\.w$/;
+const segmentPattern = /^(\d{20})\.[wz]$/;
 
 /** File name of an active or rotated raw segment. */
 export function segmentName(sequence: number): string {
   return `${String(sequence).padStart(20, '0')}.w`;
+}
+
+/** File name of a sealed segment. */
+export function sealedName(sequence: number): string {
+  return `${String(sequence).padStart(20, '0')}.z`;
 }
 
 /** The sequence numbers of all segments in a directory, ascending; none when it is not there. */
@@ -21,9 +27,25 @@ export function listSegments(disk: FileSystem, directory: string): number[] {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
-  return names
-    .filter((name) => rawName.test(name))
-    .map((name) => Number(name.slice(0, 20)))
-    .filter((sequence) => Number.isSafeInteger(sequence))
-    .sort((a, b) => a - b);
+  const sequences = new Set<number>();
+  for (const name of names) {
+    const sequence = Number(segmentPattern.exec(name)?.[1]);
+    if (Number.isSafeInteger(sequence)) sequences.add(sequence);
+  }
+  return [...sequences].sort((a, b) => a - b);
+}
+
+/** Unlinks a segment, whichever files it has. Throws what the disk throws. */
+export function unlinkSegment(disk: FileSystem, directory: string, sequence: number): void {
+  unlinkIfThere(disk, `${directory}/${segmentName(sequence)}`);
+  unlinkIfThere(disk, `${directory}/${sealedName(sequence)}`);
+}
+
+/** Unlinks a file; one that is not there is no error. */
+export function unlinkIfThere(disk: FileSystem, path: string): void {
+  try {
+    disk.unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }

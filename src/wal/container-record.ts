@@ -22,6 +22,8 @@ const recordSchema = z.object({
   logOpts: z.record(z.string(), z.string()),
   /** Paths of the FIFOs that dockerd may still write to, oldest first. */
   fifos: z.array(z.string()),
+  /** Observed time, in milliseconds, at which the last of them ended; absent while one is live. */
+  endedAtMs: z.number().optional(),
 });
 
 /** See the module comment. */

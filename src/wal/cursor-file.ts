@@ -24,6 +24,8 @@ export interface Cursor {
   endpointId: number;
   /** Everything before this position is acknowledged. */
   ackLsn: number;
+  /** How many frames of the stream end before `ackLsn`. */
+  ackOrdinal: number;
   /** Where `ackLsn` lies in the files. */
   place: StreamPlace;
   /** Unix milliseconds of the last acknowledgement. */
@@ -45,6 +47,7 @@ function encodeSlot(slot: Slot): Buffer {
   writeU64(bytes, cursor.place.sequence, 24);
   writeU64(bytes, cursor.place.offset, 32);
   writeU64(bytes, cursor.ackedAtMs, 40);
+  writeU64(bytes, cursor.ackOrdinal, 48);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60);
   return bytes;
 }
@@ -55,12 +58,13 @@ function decodeSlot(bytes: Buffer): Slot | undefined {
   const cursor: Cursor = {
     endpointId: bytes.readUInt16LE(4),
     ackLsn: readU64(bytes, 16),
+    ackOrdinal: readU64(bytes, 48),
     place: { sequence: readU64(bytes, 24), offset: readU64(bytes, 32) },
     ackedAtMs: readU64(bytes, 40),
   };
   const generation = readU64(bytes, 8);
-  const { ackLsn, place, ackedAtMs } = cursor;
-  const numbers = [generation, ackLsn, place.sequence, place.offset, ackedAtMs];
+  const { ackLsn, ackOrdinal, place, ackedAtMs } = cursor;
+  const numbers = [generation, ackLsn, ackOrdinal, place.sequence, place.offset, ackedAtMs];
   return numbers.every(Number.isSafeInteger) ? { cursor, generation } : undefined;
 }
 

@@ -31,7 +31,7 @@ export class EndpointRegistry {
   constructor(disk: FileSystem, root: string) {
     this.#disk = disk;
     this.#root = root;
-    const ids = readIds(disk, root);
+    const ids = readEndpointIds(disk, root);
     this.#ids = new Map(Object.entries(ids ?? {}));
     this.#lastId = ids === undefined ? lastIdInCursors(disk, root) : 0;
     for (const id of this.#ids.values()) this.#lastId = Math.max(this.#lastId, id);
@@ -64,7 +64,11 @@ export class EndpointRegistry {
   }
 }
 
-function readIds(disk: FileSystem, root: string): Record<string, number> | undefined {
+/** The numbers in `endpoints.json` by key; undefined when it is not there or not readable. */
+export function readEndpointIds(
+  disk: FileSystem,
+  root: string,
+): Record<string, number> | undefined {
   try {
     const text = disk.readFileSync(`${root}/${fileName}`).toString('utf8');
     return fileSchema.parse(JSON.parse(text)).endpoints;

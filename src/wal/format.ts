@@ -55,6 +55,9 @@ export interface SegmentHeader {
   createdMs: number;
 }
 
+/** How a payload is stored. */
+export const codec = { none: 0, zstd: 1 } as const;
+
 /** Frame statistics of a block's payload; they count a frame where its last byte lies. */
 export interface BlockStats {
   frames: number;
@@ -79,6 +82,9 @@ export interface BlockHeader {
   ordinal: number;
   frames: number;
   lines: number;
+  /** Unix nanoseconds of the earliest and the latest of those frames; 0 when there are none. */
+  minNs: bigint;
+  maxNs: bigint;
   firstFrameOffset: number;
   payloadCrc: number;
   /** Raw blocks: file offset of the attach block that names the FIFO of these bytes. */

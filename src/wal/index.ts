@@ -1,4 +1,6 @@
 /** The write-ahead log's public names. Other rooms import from here and nowhere deeper. */
+
+export { unlinkSegment as removeSegment } from './catalog.ts';
 export { CommittedLsn } from './committed-lsn.ts';
 export {
   type ContainerRecord,
@@ -7,10 +9,28 @@ export {
   writeContainerRecordDurably,
 } from './container-record.ts';
 export { type Cursor, CursorFile, readCursors } from './cursor-file.ts';
-export { EndpointRegistry } from './endpoint-registry.ts';
-export { type BlockStats, blockFlag, blockType, noFrame } from './format.ts';
+export { EndpointRegistry, readEndpointIds } from './endpoint-registry.ts';
+export type { Finding } from './finding.ts';
+export { type BlockHeader, type BlockStats, blockFlag, blockType, noFrame } from './format.ts';
+export { type GapFacts, gapLine, gapTimeNs } from './gap-line.ts';
+export { acquireLockFromHost } from './host-lock.ts';
+export {
+  findReadStart,
+  type StreamSummary,
+  summarizeStream,
+  walFormatOf,
+} from './inspect.ts';
 export { acquireLock, type WalLock } from './lock.ts';
-export { decodeMetaRecord, type GapReason } from './meta-record.ts';
+export { decodeMetaRecord, type GapReason, type GapRecord, gapReasons } from './meta-record.ts';
+export { ObservedClock } from './observed-clock.ts';
+export { Quarantine } from './quarantine.ts';
+export { Reserve } from './reserve.ts';
+export { type SealRequest, type SealResult, sealSegment } from './sealer.ts';
+export {
+  listSegmentFacts,
+  type SegmentFact,
+  tidySegments,
+} from './segment-facts.ts';
 export { SegmentFiles } from './segment-files.ts';
 export {
   containerDirectory,
@@ -23,6 +43,11 @@ export {
   removeContainer,
   removeSegmentsBefore,
 } from './store.ts';
-export { type StreamPlace, StreamReader } from './stream-reader.ts';
+export { type FoundGap, type StreamPlace, StreamReader } from './stream-reader.ts';
 export type { StreamTail } from './stream-tail.ts';
 export { type SegmentLimits, StreamWriter } from './stream-writer.ts';
+export { Syncer, type SyncFailure, type SyncPolicy } from './syncer.ts';
+export { evictSegment } from './tombstone.ts';
+export { repairContainer, repairRoot, verifyContainer, verifyRoot } from './verify.ts';
+export type { VerifyTotals } from './verify-segments.ts';
+export type { ZstdLevel } from './zstd.ts';

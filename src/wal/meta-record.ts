@@ -18,7 +18,27 @@ const detachSchema = z.object({
 });
 
 /** Why a range of the stream is lost. Every loss has one of these names. */
-export const gapReasons = ['torn', 'desync', 'cut', 'disk', 'damage', 'missing'] as const;
+export const gapReasons = [
+  /** A kill cut the last write short; how much it held is unknown. */
+  'torn',
+  /** No frame begins where one should. */
+  'desync',
+  /** A FIFO ended inside a frame. */
+  'cut',
+  /** The disk refused the bytes. */
+  'disk',
+  /** A limit was reached and the newest bytes were dropped. */
+  'full',
+  /** A limit was reached and the oldest segments were dropped. */
+  'evicted',
+  /** Older than `wal-max-age` and still not delivered. */
+  'expired',
+  /** Blocks that are not sound; readers find it. */
+  'damage',
+  /** A segment that is not there; readers find it. */
+  'missing',
+] as const;
+/** One of those reasons. */
 export type GapReason = (typeof gapReasons)[number];
 
 const gapSchema = z.object({
@@ -28,8 +48,16 @@ const gapSchema = z.object({
   toLsn: z.number(),
   /** Unix milliseconds at which the loss was noticed. */
   atMs: z.number(),
-  /** Frames lost, where that is known. */
+  /** Frames and whole lines lost, where that is known. */
   frames: z.number().optional(),
+  lines: z.number().optional(),
+  /** Of those frames, the ones that earlier gaps within this range told of already. */
+  innerFrames: z.number().optional(),
+  /** Unix nanoseconds, in decimal, of the last frame before the loss, where that is known. */
+  afterNs: z
+    .string()
+    .regex(/^\d{1,19}$/)
+    .optional(),
 });
 
 const recordSchema = z.discriminatedUnion('kind', [attachSchema, detachSchema, gapSchema]);

@@ -1,39 +1,37 @@
 /**
- * One segment file that is being read: blocks by offset, forwards, backwards, and the search
- * for the next sound block behind damage. It reads through one window of bounded size, shared
- * by all files of a thread, so memory does not grow with containers or with segment size.
+ * One segment file that is being read, raw or sealed: blocks by offset, forwards, backwards,
+ * and the search for the next sound block behind damage. Whatever the bytes are, nothing here
+ * throws but what the disk throws, and a length is believed only after its checksum.
  */
 import { errnoOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
-import { decodeBlockHeader, isBlockBodySound } from './block.ts';
-import { segmentName } from './catalog.ts';
+import { createBlockHeader, decodeBlockHeader, isBlockBodySound } from './block.ts';
+import { sealedName, segmentName } from './catalog.ts';
 import {
   type BlockHeader,
   blockHeaderBytes,
   blockMagicOf,
   blockOverheadBytes,
   blockTrailerBytes,
+  blockType,
+  codec,
   decodeSegmentHeader,
   fileHeaderBytes,
   type SegmentHeader,
-  storedBytesMax,
+  segmentKind,
   trailerMagicOf,
 } from './format.ts';
+import { ReadWindow, readAtLeast } from './read-window.ts';
+import { SegmentIndex } from './segment-index.ts';
+import { decompress } from './zstd.ts';
 
-/** How much is read ahead at once; one block may need more, never more than the window. */
-const readAheadBytes = 256 * 1024;
 /** How much is read at once by who walks backwards: the last blocks, mostly small ones. */
 const readBehindBytes = 128 * 1024;
 /** What a disk that cannot read a place is stepped over by. */
 const pageBytes = 4096;
 
-/** The bytes that were read last in this thread, and where they came from. */
-const view = {
-  bytes: Buffer.alloc(0),
-  file: undefined as SegmentFile | undefined,
-  at: 0,
-  length: 0,
-};
+/** The group that was decompressed last in this thread: who reads on in turns comes to it again. */
+let lastGroup: { file: SegmentFile; offset: number; raw: Buffer } | undefined;
 
 /** See the module comment. */
 export class SegmentFile {
@@ -41,24 +39,59 @@ export class SegmentFile {
   readonly header: SegmentHeader;
   readonly #disk: FileSystem;
   readonly #fd: number;
+  readonly #window: ReadWindow;
+  #index: SegmentIndex | 'none' | undefined;
 
   private constructor(disk: FileSystem, fd: number, sequence: number, header: SegmentHeader) {
     this.#disk = disk;
     this.#fd = fd;
+    this.#window = new ReadWindow(disk, fd);
     this.sequence = sequence;
     this.header = header;
   }
 
-  /** Opens a segment. Undefined when it is gone or is not a segment of this container. */
+  /**
+   * Opens a segment, sealed or not. Undefined when it is gone or is not a segment of this
+   * container. Where both files are there, a sealed one counts only if it is whole.
+   */
   static open(
     disk: FileSystem,
     directory: string,
     sequence: number,
     containerId: string,
   ): SegmentFile | undefined {
+    const sealed = SegmentFile.openPath(
+      disk,
+      `${directory}/${sealedName(sequence)}`,
+      sequence,
+      containerId,
+    );
+    const rawPath = `${directory}/${segmentName(sequence)}`;
+    if (sealed !== undefined && (disk.statSync(rawPath) === undefined || sealed.isWhole)) {
+      return sealed;
+    }
+    const raw = SegmentFile.openPath(disk, rawPath, sequence, containerId);
+    if (raw === undefined) {
+      // It may have been sealed between the two looks.
+      return (
+        sealed ??
+        SegmentFile.openPath(disk, `${directory}/${sealedName(sequence)}`, sequence, containerId)
+      );
+    }
+    sealed?.close();
+    return raw;
+  }
+
+  /** Opens the segment `sequence` that lies in the file at `path`, likewise. */
+  static openPath(
+    disk: FileSystem,
+    path: string,
+    sequence: number,
+    containerId: string,
+  ): SegmentFile | undefined {
     let fd: number;
     try {
-      fd = disk.openSync(`${directory}/${segmentName(sequence)}`, 'r');
+      fd = disk.openSync(path, 'r');
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
@@ -72,61 +105,114 @@ export class SegmentFile {
     return header && new SegmentFile(disk, fd, sequence, header);
   }
 
+  /** Whether this is a sealed file; its offsets are not those of the raw one. */
+  get isSealed(): boolean {
+    return this.header.kind === segmentKind.sealed;
+  }
+
+  /** Whether a sealed file has all that was sealed: it was closed with an index. */
+  get isWhole(): boolean {
+    return this.index() !== undefined;
+  }
+
   /** Length of the file at this moment. */
   size(): number {
     return this.#disk.fstatSync(this.#fd).size;
   }
 
   close(): void {
-    if (view.file === this) view.file = undefined;
+    this.#window.forget();
+    if (lastGroup?.file === this) lastGroup = undefined;
     this.#disk.closeSync(this.#fd);
+  }
+
+  /** The index at the end of a sealed file; undefined when there is no sound one. */
+  index(): SegmentIndex | undefined {
+    if (!this.isSealed) return undefined;
+    this.#index ??= this.#readIndex() ?? 'none';
+    return this.#index === 'none' ? undefined : this.#index;
+  }
+
+  #readIndex(): SegmentIndex | undefined {
+    const header = createBlockHeader();
+    const offset = this.readLast(header);
+    if (offset === undefined || header.type !== blockType.index) return undefined;
+    const payload = this.readBlock(offset, header);
+    return payload && SegmentIndex.decode(payload);
+  }
+
+  /** Fills `header` with that of the last block, if the end of the file is one. */
+  readLast(header: BlockHeader): number | undefined {
+    const offset = this.offsetBefore(this.size());
+    return offset !== undefined && this.readHeader(offset, header) ? offset : undefined;
+  }
+
+  /** Where to begin to read for `lsn`: its block if an index tells, else the first block. */
+  locate(lsn: number): number {
+    return this.index()?.locate(lsn) ?? fileHeaderBytes;
   }
 
   /**
    * Reads the block at `offset` into `header`. Returns its payload, valid until the next read
-   * in this thread, or undefined when no sound block is there.
+   * in this thread, or undefined when no sound block is there. A group of a sealed file comes
+   * as the raw block that it stands for; only `storedBytes` tells of its form on disk.
    */
   readBlock(offset: number, header: BlockHeader): Buffer | undefined {
-    const wasHeld = this.#holds(offset, 1);
+    const wasHeld = this.#window.holds(offset, 1);
     const payload = this.#readBlock(offset, header);
     if (payload !== undefined || !wasHeld) return payload;
     // What was read ahead may be a write that failed, was cut back and came again since.
-    view.file = undefined;
+    this.#window.forget();
     return this.#readBlock(offset, header);
   }
 
   #readBlock(offset: number, header: BlockHeader): Buffer | undefined {
     if (!this.readHeader(offset, header)) return undefined;
+    if (
+      header.type === blockType.group &&
+      lastGroup?.file === this &&
+      lastGroup.offset === offset
+    ) {
+      header.type = blockType.raw;
+      return lastGroup.raw;
+    }
     const total = blockOverheadBytes + header.storedBytes;
-    const at = this.#load(offset, total);
-    if (at + total > view.length) return undefined;
-    const held = view.bytes.subarray(0, view.length);
-    if (!isBlockBodySound(held, at, this.header.salt, header)) return undefined;
+    const at = this.#window.load(offset, total);
+    const { bytes } = this.#window;
+    if (at + total > bytes.length) return undefined;
+    if (!isBlockBodySound(bytes, at, this.header.salt, header)) return undefined;
     const payloadAt = at + blockHeaderBytes;
-    return held.subarray(payloadAt, payloadAt + header.storedBytes);
+    const stored = bytes.subarray(payloadAt, payloadAt + header.storedBytes);
+    if (header.type !== blockType.group) return stored;
+    const raw = asRaw(stored, header);
+    // What is not compressed lies in the window, which moves on.
+    lastGroup = raw === undefined || raw === stored ? undefined : { file: this, offset, raw };
+    return raw;
   }
 
   /** Reads only the header at `offset`; its payload may be damaged. */
   readHeader(offset: number, header: BlockHeader): boolean {
-    const at = this.#load(offset, blockHeaderBytes);
-    if (at + blockHeaderBytes > view.length) return false;
-    const held = view.bytes.subarray(0, view.length);
-    return decodeBlockHeader(held, at, this.header.salt, offset, header);
+    const at = this.#window.load(offset, blockHeaderBytes);
+    const { bytes } = this.#window;
+    if (at + blockHeaderBytes > bytes.length) return false;
+    return decodeBlockHeader(bytes, at, this.header.salt, offset, header);
   }
 
   /** Offset of the block that ends at `end`, as its trailer says; undefined when none does. */
   offsetBefore(end: number): number | undefined {
     const trailerAt = end - blockTrailerBytes;
     if (!(trailerAt >= fileHeaderBytes + blockHeaderBytes)) return undefined;
-    if (!this.#holds(trailerAt, blockTrailerBytes)) {
+    const window = this.#window;
+    if (!window.holds(trailerAt, blockTrailerBytes)) {
       // Whoever asks goes backwards: the block itself and those before it are next.
       const from = Math.max(fileHeaderBytes, end - readBehindBytes);
-      this.#load(from, end - from);
+      window.load(from, end - from);
     }
-    const at = this.#load(trailerAt, blockTrailerBytes);
-    if (at + blockTrailerBytes > view.length) return undefined;
-    if (view.bytes.readUInt32LE(at + 4) !== trailerMagicOf(this.header.salt)) return undefined;
-    const offset = end - view.bytes.readUInt32LE(at);
+    const at = window.load(trailerAt, blockTrailerBytes);
+    const { bytes } = window;
+    if (at + blockTrailerBytes > bytes.length) return undefined;
+    if (bytes.readUInt32LE(at + 4) !== trailerMagicOf(this.header.salt)) return undefined;
+    const offset = end - bytes.readUInt32LE(at);
     return offset >= fileHeaderBytes && offset < trailerAt ? offset : undefined;
   }
 
@@ -134,44 +220,41 @@ export class SegmentFile {
   findBlock(offset: number, header: BlockHeader): number | undefined {
     const magic = Buffer.alloc(4);
     magic.writeUInt32LE(blockMagicOf(this.header.salt), 0);
+    const window = this.#window;
     let from = offset;
     for (;;) {
-      const at = this.#load(from, blockHeaderBytes);
-      if (view.length - at < blockHeaderBytes) {
+      const at = window.load(from, blockHeaderBytes);
+      const { bytes } = window;
+      if (bytes.length - at < blockHeaderBytes) {
         // The end of the file, or a bad page of the disk with more behind it.
         from = (Math.floor(from / pageBytes) + 1) * pageBytes;
         if (from >= this.size()) return undefined;
         continue;
       }
-      const hit = view.bytes.subarray(0, view.length).indexOf(magic, at);
+      const hit = bytes.indexOf(magic, at);
       if (hit >= 0) {
-        const found = view.at + hit;
+        const found = window.at + hit;
         if (this.#readBlock(found, header) !== undefined) return found;
         from = found + 1;
       } else {
-        from = view.at + view.length - (magic.length - 1);
+        from = window.at + bytes.length - (magic.length - 1);
       }
     }
   }
 
-  #holds(offset: number, length: number): boolean {
-    const at = offset - view.at;
-    return view.file === this && at >= 0 && at + length <= view.length;
+  /** Reads bytes as they are, sound or not; for who keeps what is damaged. */
+  readBytes(target: Uint8Array, offset: number): number {
+    return readAtLeast(this.#disk, this.#fd, target, offset, target.length, target.length);
   }
+}
 
-  /** Makes `[offset, offset + length)` readable if the file has it. Returns its place in the view. */
-  #load(offset: number, length: number): number {
-    if (this.#holds(offset, length)) return offset - view.at;
-    if (view.bytes.length === 0) {
-      view.bytes = Buffer.allocUnsafeSlow(blockOverheadBytes + storedBytesMax);
-    }
-    const wanted = Math.min(view.bytes.length, Math.max(length, readAheadBytes));
-    view.file = undefined;
-    view.length = readAtLeast(this.#disk, this.#fd, view.bytes, offset, length, wanted);
-    view.file = this;
-    view.at = offset;
-    return 0;
-  }
+/** The stream bytes of a group; `header` then is that of the raw block with the same bytes. */
+function asRaw(stored: Buffer, header: BlockHeader): Buffer | undefined {
+  let raw: Buffer | undefined;
+  if (header.codec === codec.none) raw = stored.length === header.lsnSpan ? stored : undefined;
+  else if (header.codec === codec.zstd) raw = decompress(stored, header.lsnSpan);
+  if (raw !== undefined) header.type = blockType.raw;
+  return raw;
 }
 
 /** The head of the file, or undefined when it is not this segment of this container. */
@@ -185,45 +268,4 @@ function readSegmentHeader(
   const length = readAtLeast(disk, fd, head, 0, fileHeaderBytes, fileHeaderBytes);
   const header = decodeSegmentHeader(head.subarray(0, length), containerId);
   return typeof header === 'string' || header.sequence !== sequence ? undefined : header;
-}
-
-/** Reads `wanted` bytes or what the file has; short reads go on up to `needed`. */
-function readAtLeast(
-  disk: FileSystem,
-  fd: number,
-  target: Uint8Array,
-  offset: number,
-  needed: number,
-  wanted: number,
-): number {
-  let done = 0;
-  do {
-    const read = readOrNothing(disk, fd, target, done, wanted - done, offset + done);
-    if (read === 0) break;
-    done += read;
-  } while (done < needed);
-  return done;
-}
-
-/**
- * Reads; a place that the disk cannot read, twice in a row, has nothing in it: a bad page
- * costs the blocks on it and does not stop the reader.
- */
-function readOrNothing(
-  disk: FileSystem,
-  fd: number,
-  target: Uint8Array,
-  at: number,
-  length: number,
-  offset: number,
-): number {
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    try {
-      return disk.readSync(fd, target, at, length, offset);
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno !== 'EIO' && errno !== 'EISDIR') throw error;
-    }
-  }
-  return 0;
 }

@@ -9,11 +9,15 @@ import { SegmentFile } from './segment-file.ts';
 export class SegmentFiles {
   readonly #disk: FileSystem;
   readonly #openMax: number;
-  readonly #files = new Map<string, SegmentFile>();
+  readonly #files = new Map<string, { file: SegmentFile; usedAtMs: number }>();
 
-  constructor(disk: FileSystem, openMax = 256) {
+  readonly #nowMs: () => number;
+
+  /** `nowMs` is monotonic; only differences count. */
+  constructor(disk: FileSystem, openMax = 256, nowMs: () => number = () => performance.now()) {
     this.#disk = disk;
     this.#openMax = openMax;
+    this.#nowMs = nowMs;
   }
 
   /** The file, opened if need be; undefined when it is gone or not a segment of the container. */
@@ -21,14 +25,15 @@ export class SegmentFiles {
     const key = `${directory}/${sequence}`;
     const held = this.#files.get(key);
     if (held !== undefined) {
+      held.usedAtMs = this.#nowMs();
       this.#files.delete(key);
       this.#files.set(key, held);
-      return held;
+      return held.file;
     }
     if (sequence === 0) return undefined;
     const file = SegmentFile.open(this.#disk, directory, sequence, containerId);
     if (file === undefined) return undefined;
-    this.#files.set(key, file);
+    this.#files.set(key, { file, usedAtMs: this.#nowMs() });
     if (this.#files.size > this.#openMax) this.#closeOldest();
     return file;
   }
@@ -36,21 +41,35 @@ export class SegmentFiles {
   /** Lets go of one file, so that an unlinked segment gives its space back. */
   close(directory: string, sequence: number): void {
     const key = `${directory}/${sequence}`;
-    this.#files.get(key)?.close();
+    this.#files.get(key)?.file.close();
     this.#files.delete(key);
   }
 
   /** Lets go of every file of a directory. */
   closeDirectory(directory: string): void {
-    for (const [key, file] of this.#files) {
+    for (const [key, { file }] of this.#files) {
       if (!key.startsWith(`${directory}/`)) continue;
       file.close();
       this.#files.delete(key);
     }
   }
 
+  /**
+   * Lets go of what nobody read for `idleMs`: a segment that was sealed or given up keeps its
+   * space until the last reader closes it.
+   */
+  closeIdle(idleMs: number): void {
+    const before = this.#nowMs() - idleMs;
+    // They stand in the order of their use.
+    for (const [key, { file, usedAtMs }] of this.#files) {
+      if (usedAtMs > before) return;
+      file.close();
+      this.#files.delete(key);
+    }
+  }
+
   #closeOldest(): void {
-    for (const [key, file] of this.#files) {
+    for (const [key, { file }] of this.#files) {
       file.close();
       this.#files.delete(key);
       return;

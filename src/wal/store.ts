@@ -5,7 +5,7 @@
 import { dirname } from 'node:path';
 import { DriverError, errnoOf } from '../base/errors.ts';
 import { type FileSystem, replaceFileDurably, syncDirectory } from '../base/file-system.ts';
-import { listSegments, segmentName } from './catalog.ts';
+import { listSegments, unlinkSegment } from './catalog.ts';
 import { readCursors } from './cursor-file.ts';
 import { SegmentFile } from './segment-file.ts';
 import { readStreamTail, type StreamTail } from './stream-tail.ts';
@@ -122,7 +122,7 @@ export function removeSegmentsBefore(
     file?.close();
     if (file !== undefined) {
       if (file.header.baseLsn > lsn) break;
-      for (const done of waiting) disk.unlinkSync(`${directory}/${segmentName(done)}`);
+      for (const done of waiting) unlinkSegment(disk, directory, done);
       removed += waiting.length;
       waiting = [];
     }

@@ -1,15 +1,18 @@
 /**
- * Reads one container's stream from any position, while it is written, up to the committed
- * position. Any number of readers, each at its own pace. What cannot be read comes out as a
- * gap with its exact range; damage never throws, loops or stops the reader.
+ * Reads one container's stream from any position, while it is written, sealed and given up, up
+ * to the committed position. Any number of readers, each at its own pace. What cannot be read
+ * comes out as a gap with its exact range; damage never throws, loops or stops the reader.
  */
 import type { FileSystem } from '../base/file-system.ts';
 import { createBlockHeader } from './block.ts';
 import { listSegments } from './catalog.ts';
-import { type BlockHeader, blockOverheadBytes, fileHeaderBytes } from './format.ts';
+import { type BlockHeader, blockOverheadBytes, blockType, fileHeaderBytes } from './format.ts';
+import { framesCutAt, placeBefore } from './look-around.ts';
 import type { GapReason } from './meta-record.ts';
+import type { Quarantine } from './quarantine.ts';
 import type { SegmentFile } from './segment-file.ts';
 import type { SegmentFiles } from './segment-files.ts';
+import { findSegment } from './segment-search.ts';
 
 /** Where a reader stands in the files: a hint that saves the search, never needed for truth. */
 export interface StreamPlace {
@@ -18,12 +21,25 @@ export interface StreamPlace {
   offset: number;
 }
 
+/** A range of the stream that a reader found missing. */
+export interface FoundGap {
+  fromLsn: number;
+  toLsn: number;
+  reason: GapReason;
+  /** Frames lost, counted by what stands before and behind; undefined at the end of the stream. */
+  frames?: number;
+  /** Unix nanoseconds, in decimal, of the last frame before the gap; undefined when there is none. */
+  afterNs?: string;
+}
+
 /** Whose stream, and through which open files. */
 export interface StreamReaderOptions {
   disk: FileSystem;
   directory: string;
   containerId: string;
   files: SegmentFiles;
+  /** Keeps a copy of what is damaged; without it, nothing is copied. */
+  quarantine?: Quarantine;
 }
 
 /** See the module comment. */
@@ -32,8 +48,10 @@ export class StreamReader {
   readonly #header = createBlockHeader();
   #payload: Buffer = Buffer.alloc(0);
   #place: StreamPlace = { sequence: 0, offset: 0 };
+  /** Tells which file the place's offset is of: sealing and giving up make another in its place. */
+  #salt: number | undefined;
   #lsn = 0;
-  #gap: { fromLsn: number; toLsn: number; reason: GapReason } | undefined;
+  #gap: FoundGap | undefined;
   #blockAt: StreamPlace = { sequence: 0, offset: 0 };
 
   constructor(options: StreamReaderOptions) {
@@ -45,13 +63,13 @@ export class StreamReader {
     return this.#header;
   }
 
-  /** The stored payload of that block, likewise. */
+  /** The payload of that block, decompressed; likewise. */
   get payload(): Buffer {
     return this.#payload;
   }
 
   /** The range that `next` found missing. */
-  get gap(): { fromLsn: number; toLsn: number; reason: GapReason } | undefined {
+  get gap(): FoundGap | undefined {
     return this.#gap;
   }
 
@@ -69,11 +87,9 @@ export class StreamReader {
   seek(lsn: number, hint?: Readonly<StreamPlace>): void {
     this.#lsn = lsn;
     this.#gap = undefined;
-    if (hint !== undefined && this.#fits(hint, lsn)) {
-      this.#place = { ...hint };
-      return;
-    }
-    this.#place = this.#search(lsn);
+    this.#salt = undefined;
+    if (hint !== undefined && this.#fits(hint, lsn)) this.#place = { ...hint };
+    else this.#search();
   }
 
   /**
@@ -87,9 +103,10 @@ export class StreamReader {
         if (this.#enterNextSegment(committedLsn, 'missing')) return 'gap';
         continue;
       }
+      if (this.#skipped(file)) continue;
       const payload = file.readBlock(this.#place.offset, this.#header);
       if (payload !== undefined) {
-        if (this.#takeBlock(payload, committedLsn)) {
+        if (this.#takeBlock(file, payload, committedLsn)) {
           return this.#gap === undefined ? 'block' : 'gap';
         }
         continue;
@@ -103,15 +120,31 @@ export class StreamReader {
   #file(): SegmentFile | undefined {
     const { files, directory, containerId } = this.#options;
     const file = files.open(directory, this.#place.sequence, containerId);
-    return file !== undefined && this.#place.offset < file.size() ? file : undefined;
+    if (file === undefined) return undefined;
+    if (this.#salt !== undefined && this.#salt !== file.header.salt) {
+      // It was sealed or given up in the meantime: the same stream in other places.
+      this.#place.offset = file.locate(this.#lsn);
+    }
+    this.#salt = file.header.salt;
+    return this.#place.offset < file.size() ? file : undefined;
+  }
+
+  /** Steps over a block that lies before the position without reading its payload. */
+  #skipped(file: SegmentFile): boolean {
+    const header = this.#header;
+    if (!file.readHeader(this.#place.offset, header)) return false;
+    const isBefore = header.lsnSpan > 0 && header.lsn + header.lsnSpan <= this.#lsn;
+    if (!isBefore && header.type !== blockType.index) return false;
+    this.#place.offset += blockOverheadBytes + header.storedBytes;
+    return true;
   }
 
   /** Moves behind a sound block. Returns false for one that lies before the position. */
-  #takeBlock(payload: Buffer, committedLsn: number): boolean {
+  #takeBlock(file: SegmentFile, payload: Buffer, committedLsn: number): boolean {
     const header = this.#header;
     this.#gap = undefined;
     if (header.lsn > this.#lsn) {
-      this.#report(header.lsn, committedLsn, 'missing');
+      this.#report(header.lsn, committedLsn, 'missing', file, this.#place.offset);
       return true;
     }
     this.#blockAt = { ...this.#place };
@@ -126,44 +159,70 @@ export class StreamReader {
   /** Steps over a damaged block. Returns true when part of the stream is lost by it. */
   #passDamage(file: SegmentFile, committedLsn: number): boolean {
     const header = this.#header;
+    const from = this.#place.offset;
     // Asked before the search: in a file with a successor, what is not found now never comes.
     const isComplete = this.#sequences().some((sequence) => sequence > file.sequence);
-    const next = file.findBlock(this.#place.offset + 1, header);
+    const next = file.findBlock(from + 1, header);
     if (next === undefined) {
-      if (isComplete) return this.#enterNextSegment(committedLsn, 'damage');
-      // The writer may be at its next block: where that begins, only a later search can tell.
-      this.#report(committedLsn, committedLsn, 'damage');
-      return true;
+      const isLost = isComplete
+        ? this.#enterNextSegment(committedLsn, 'damage')
+        : // The writer may be at its next block: where that begins, only a later search can tell.
+          this.#report(committedLsn, committedLsn, 'damage');
+      if (isLost) this.#options.quarantine?.keep(file, from, file.size());
+      return isLost;
     }
     this.#place.offset = next;
     if (header.lsn <= this.#lsn) return false;
-    this.#report(header.lsn, committedLsn, 'damage');
-    return true;
+    this.#options.quarantine?.keep(file, from, next);
+    return this.#report(header.lsn, committedLsn, 'damage', file, next);
   }
 
   /** Goes to the next segment there is. Returns true when something is missing before it. */
   #enterNextSegment(committedLsn: number, reason: GapReason): boolean {
     const { directory, containerId, files } = this.#options;
     const after = this.#place.sequence;
+    let why = reason;
     for (const sequence of this.#sequences()) {
       if (sequence <= after) continue;
       const file = files.open(directory, sequence, containerId);
-      if (file === undefined) continue;
-      files.close(directory, after);
+      if (file === undefined) {
+        // It is there, and no segment any more.
+        why = 'damage';
+        continue;
+      }
+      // What was in hand may be unlinked: whoever holds it open keeps its space.
+      if (after !== sequence) files.close(directory, after);
       this.#place = { sequence, offset: fileHeaderBytes };
+      this.#salt = file.header.salt;
       if (file.header.baseLsn <= this.#lsn) return false;
-      this.#report(file.header.baseLsn, committedLsn, reason);
-      return true;
+      return this.#report(file.header.baseLsn, committedLsn, why, file, fileHeaderBytes);
     }
     // What is committed was in a file before it was committed: it is gone, not late.
-    this.#report(committedLsn, committedLsn, reason);
-    return true;
+    return this.#report(committedLsn, committedLsn, why);
   }
 
-  /** Never beyond what is committed: a loss that goes on there is told when that is read. */
-  #report(toLsn: number, committedLsn: number, reason: GapReason): void {
-    this.#gap = { fromLsn: this.#lsn, toLsn: Math.min(toLsn, committedLsn), reason };
-    this.#lsn = this.#gap.toLsn;
+  /**
+   * Never beyond what is committed: a loss that goes on there is told when that is read. The
+   * block at `nextOffset` of `next` is the first behind the gap, if there is one.
+   */
+  #report(
+    toLsn: number,
+    committedLsn: number,
+    reason: GapReason,
+    next?: SegmentFile,
+    nextOffset = 0,
+  ): true {
+    const fromLsn = this.#lsn;
+    const gap: FoundGap = { fromLsn, toLsn: Math.min(toLsn, committedLsn), reason };
+    const before = placeBefore(this.#options, fromLsn);
+    if (before !== undefined && before.maxNs > 0n) gap.afterNs = before.maxNs.toString();
+    if (next !== undefined && before !== undefined && toLsn <= committedLsn) {
+      const behind = framesCutAt(next, nextOffset);
+      gap.frames = Math.max(0, behind.ordinal - before.ordinal) + behind.cut;
+    }
+    this.#gap = gap;
+    this.#lsn = gap.toLsn;
+    return true;
   }
 
   #sequences(): number[] {
@@ -179,21 +238,20 @@ export class StreamReader {
     if (hint.offset !== file.size() || file.header.baseLsn > lsn) return false;
     if (hint.offset === fileHeaderBytes) return true;
     // The end of the file: right for a position behind the last block, wrong for one in it.
-    const last = file.offsetBefore(hint.offset);
-    if (last === undefined || !file.readHeader(last, header)) return false;
-    return header.lsn + header.lsnSpan <= lsn;
+    const last = file.readLast(header);
+    return last !== undefined && header.lsn + header.lsnSpan <= lsn;
   }
 
-  /** The segment that holds `lsn`, from its beginning. */
-  #search(lsn: number): StreamPlace {
-    const { directory, containerId, files } = this.#options;
-    let place: StreamPlace = { sequence: 0, offset: fileHeaderBytes };
-    for (const sequence of this.#sequences()) {
-      const file = files.open(directory, sequence, containerId);
-      if (file === undefined) continue;
-      if (file.header.baseLsn > lsn) break;
-      place = { sequence, offset: fileHeaderBytes };
-    }
-    return place;
+  /** Goes to the segment that holds the position, and in it as near as is known. */
+  #search(): void {
+    const { files, directory, containerId } = this.#options;
+    const open = (sequence: number): SegmentFile | undefined =>
+      files.open(directory, sequence, containerId);
+    const file = findSegment(this.#sequences(), open, this.#lsn);
+    this.#place = {
+      sequence: file?.sequence ?? 0,
+      offset: file?.locate(this.#lsn) ?? fileHeaderBytes,
+    };
+    this.#salt = file?.header.salt;
   }
 }

@@ -155,7 +155,7 @@ function collectOpenBytes(
     const payload = file.readBlock(at, header);
     if (payload === undefined) return true;
     if (header.lsn + header.lsnSpan !== tail.openLsn) return true;
-    if (header.type === blockType.meta || header.type === blockType.gap) {
+    if (header.type !== blockType.raw) {
       if (header.lsnSpan > 0) return true;
       continue;
     }

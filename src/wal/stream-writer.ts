@@ -6,8 +6,9 @@
 import type { FileSystem } from '../base/file-system.ts';
 import { type NewBlock, noStats } from './block.ts';
 import type { CommittedLsn } from './committed-lsn.ts';
-import { type BlockStats, blockType } from './format.ts';
+import { type BlockStats, blockOverheadBytes, blockType } from './format.ts';
 import { type AttachRecord, encodeMetaRecord, type GapRecord } from './meta-record.ts';
+import type { SegmentFact } from './segment-facts.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import type { StreamTail } from './stream-tail.ts';
 
@@ -17,7 +18,7 @@ export interface SegmentLimits {
   segmentAgeMsMax: number;
 }
 
-/** What a writer needs; `now` is Unix milliseconds. */
+/** What a writer needs; `now` is in milliseconds. */
 export interface StreamWriterOptions extends SegmentLimits {
   disk: FileSystem;
   directory: string;
@@ -25,7 +26,29 @@ export interface StreamWriterOptions extends SegmentLimits {
   tail: StreamTail;
   committed: CommittedLsn;
   now: () => number;
+  /** A segment that holds something is closed for writing. It must not throw. */
+  onSegmentClosed?: (fact: SegmentFact) => void;
 }
+
+/** The segment that is being written. */
+export interface ActiveSegment {
+  sequence: number;
+  bytes: number;
+  baseLsn: number;
+  baseOrdinal: number;
+  createdMs: number;
+}
+
+/** Who makes closed files durable; without one they are closed as they are. */
+export interface SyncKeeper {
+  /** Whether a file that is being closed is to be kept open until it is synced. */
+  readonly keepsClosed: boolean;
+  /** There is one more such file. */
+  onClosed(): void;
+}
+
+/** So many closed files are kept open until they are synced; others are opened again for it. */
+const keptOpenMax = 4;
 
 /** See the module comment. */
 export class StreamWriter {
@@ -36,9 +59,16 @@ export class StreamWriter {
   #ordinal: number;
   #attach: AttachRecord | undefined;
   #attachOffset = 0;
+  #writtenBytes = 0;
+  #limits: SegmentLimits;
+  #keeper: SyncKeeper | undefined;
+  /** Closed and not durable yet, oldest first. */
+  readonly #unsynced: SegmentWriter[] = [];
 
   constructor(options: StreamWriterOptions) {
     this.#options = options;
+    const { segmentBytesMax, segmentAgeMsMax } = options;
+    this.#limits = { segmentBytesMax, segmentAgeMsMax };
     this.#sequence = options.tail.nextSequence - 1;
     this.#endLsn = options.tail.endLsn;
     this.#ordinal = options.tail.endOrdinal;
@@ -49,6 +79,47 @@ export class StreamWriter {
   /** Position behind the last byte. */
   get endLsn(): number {
     return this.#endLsn;
+  }
+
+  /** How many frames of the stream end before that. */
+  get endOrdinal(): number {
+    return this.#ordinal;
+  }
+
+  /** The directory of the stream's segments. */
+  get directory(): string {
+    return this.#options.directory;
+  }
+
+  /** What was put into files so far, headers and trailers included. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** The segment that is being written; undefined when the next append begins one. */
+  get activeSegment(): ActiveSegment | undefined {
+    const segment = this.#segment;
+    if (segment === undefined) return undefined;
+    const { sequence, bytes, baseLsn, baseOrdinal, createdMs } = segment;
+    return { sequence, bytes, baseLsn, baseOrdinal, createdMs };
+  }
+
+  /** The file that is being written; for who syncs it. */
+  get activeFile(): SegmentWriter | undefined {
+    return this.#segment;
+  }
+
+  /** Closed files that are not durable yet, oldest first; for who syncs them. */
+  get unsyncedFiles(): readonly SegmentWriter[] {
+    return this.#unsynced;
+  }
+
+  /**
+   * The stream up to here would survive a loss of power, as far as the files of this process
+   * are concerned and somebody syncs them.
+   */
+  get syncedLsn(): number {
+    return (this.#unsynced[0] ?? this.#segment)?.syncedLsn ?? this.#endLsn;
   }
 
   /** The FIFO whose bytes stand last in the stream and may go on, if any. */
@@ -99,10 +170,50 @@ export class StreamWriter {
     this.#append(blockType.gap, 0, lsnSpan, encodeMetaRecord(gap));
   }
 
+  /** Sets how large and how old a segment gets from now on. */
+  configure({ segmentBytesMax, segmentAgeMsMax }: SegmentLimits): void {
+    this.#limits = { segmentBytesMax, segmentAgeMsMax };
+  }
+
+  /** From now on `keeper` syncs what is closed; without one, what was kept for it is let go. */
+  setKeeper(keeper: SyncKeeper | undefined): void {
+    this.#keeper = keeper;
+    if (keeper !== undefined) return;
+    for (const file of this.#unsynced.splice(0)) file.letGo();
+  }
+
+  /** A closed file is durable, or nobody will try any more. */
+  settled(file: SegmentWriter): void {
+    const at = this.#unsynced.indexOf(file);
+    if (at >= 0) this.#unsynced.splice(at, 1);
+    file.letGo();
+  }
+
+  /** Closes the file if it holds anything; the next append begins a new one. */
+  rotate(): void {
+    if (this.#segment?.isEmpty === false) this.closeSegment();
+  }
+
   /** Closes the file; the next append begins a new one. */
   closeSegment(): void {
-    this.#segment?.close();
+    const segment = this.#segment;
+    if (segment === undefined) return;
     this.#segment = undefined;
+    if (segment.isEmpty) {
+      // Retries on a full disk leave no empty files behind.
+      segment.discard();
+      return;
+    }
+    const isKept = segment.isDirty && this.#keeper?.keepsClosed === true;
+    segment.close(isKept);
+    if (isKept) {
+      this.#unsynced.push(segment);
+      if (this.#unsynced.length > keptOpenMax) segment.park();
+    }
+    const { sequence, bytes: storedBytes, baseLsn, baseOrdinal, createdMs } = segment;
+    const place = { sequence, storedBytes, baseLsn, baseOrdinal, createdMs };
+    this.#options.onSegmentClosed?.({ ...place, kind: 'raw' });
+    if (isKept) this.#keeper?.onClosed();
   }
 
   /** Appends a block to a segment that has room. Returns the block's offset in the file. */
@@ -126,6 +237,7 @@ export class StreamWriter {
       stats,
     };
     segment.append(block, payload);
+    this.#writtenBytes += blockOverheadBytes + payload.length;
     this.#endLsn += lsnSpan;
     this.#ordinal += stats.frames;
     this.#options.committed.publish(this.#endLsn);
@@ -134,9 +246,9 @@ export class StreamWriter {
 
   #segmentWithRoom(): SegmentWriter {
     const open = this.#segment;
-    const { segmentBytesMax, segmentAgeMsMax, now } = this.#options;
     if (open !== undefined) {
-      const tooOld = now() - open.createdMs >= segmentAgeMsMax;
+      const { segmentBytesMax, segmentAgeMsMax } = this.#limits;
+      const tooOld = this.#options.now() - open.createdMs >= segmentAgeMsMax;
       if (open.bytes < segmentBytesMax && !tooOld) return open;
       this.closeSegment();
     }
@@ -161,6 +273,7 @@ export class StreamWriter {
       segment.discard();
       throw error;
     }
+    this.#writtenBytes += segment.bytes;
     this.#segment = segment;
     return segment;
   }

@@ -5,7 +5,7 @@
 import { type FileSystem, nodeFileSystem } from '../../src/base/file-system.ts';
 
 /** What goes wrong at a call. `short` writes or reads half and says so; others throw. */
-export type Fault = 'short' | 'torn' | 'EIO' | 'ENOSPC' | 'EMFILE';
+export type Fault = 'short' | 'torn' | 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EROFS' | 'EMFILE';
 
 /** A call that can fail. */
 export type DiskCall = Exclude<keyof FileSystem, 'fdatasync'> | 'fdatasync';
@@ -24,6 +24,8 @@ export class FaultyDisk implements FileSystem {
   readonly openPaths = new Map<number, string>();
   /** How many faults have struck. */
   struck = 0;
+  /** What `statfsSync` says; the truth by default. */
+  space: { totalBytes: number; freeBytes: number } | undefined;
   /** A range of every file that cannot be read, as a bad page cannot. */
   badRange: { from: number; to: number } | undefined;
   #plans: Plan[] = [];
@@ -102,6 +104,16 @@ export class FaultyDisk implements FileSystem {
   fstatSync(fd: number): { size: number } {
     this.#strike('fstatSync');
     return nodeFileSystem.fstatSync(fd);
+  }
+
+  statSync(path: string): { size: number } | undefined {
+    this.#strike('statSync');
+    return nodeFileSystem.statSync(path);
+  }
+
+  statfsSync(path: string): { totalBytes: number; freeBytes: number } {
+    this.#strike('statfsSync');
+    return this.space ?? nodeFileSystem.statfsSync(path);
   }
 
   renameSync(from: string, to: string): void {

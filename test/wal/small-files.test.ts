@@ -27,6 +27,7 @@ const containerId = 'cd'.repeat(32);
 const cursor = (endpointId: number, ackLsn: number, ackedAtMs = ackLsn): Cursor => ({
   endpointId,
   ackLsn,
+  ackOrdinal: Math.floor(ackLsn / 7),
   place: { sequence: 3, offset: 64 + ackLsn },
   ackedAtMs,
 });

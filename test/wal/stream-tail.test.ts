@@ -165,7 +165,7 @@ test('begins behind what was acknowledged, even when that is no longer on disk',
   const { endLsn } = writer;
   const cursors = new CursorFile(bench.disk, bench.directory, bench.containerId);
   const place = { sequence: 1, offset: 64 };
-  cursors.set({ endpointId: 1, ackLsn: endLsn + 500, place, ackedAtMs: 1 }, false);
+  cursors.set({ endpointId: 1, ackLsn: endLsn + 500, ackOrdinal: 0, place, ackedAtMs: 1 }, false);
   const tail = bench.tail();
   assert.equal(tail.endLsn, endLsn + 500);
   assert.equal(tail.openLsn, endLsn + 500);

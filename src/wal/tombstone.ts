@@ -1,0 +1,276 @@
+/**
+ * Gives up a segment that is not delivered: in its place stands a file of a few hundred bytes
+ * that says what is missing. Readers come to it as to any other loss. Neighbours that were
+ * given up for the same reason become one, so a long outage leaves one line and not thousands.
+ */
+import { errnoOf } from '../base/errors.ts';
+import type { FileSystem } from '../base/file-system.ts';
+import { createBlockHeader, type NewBlock, noStats } from './block.ts';
+import { listSegments, segmentName, unlinkIfThere, unlinkSegment } from './catalog.ts';
+import {
+  type BlockHeader,
+  blockOverheadBytes,
+  blockType,
+  fileHeaderBytes,
+  type SegmentHeader,
+} from './format.ts';
+import { framesCutAt } from './look-around.ts';
+import { decodeMetaRecord, encodeMetaRecord, type GapRecord } from './meta-record.ts';
+import { SealedWriter } from './sealed-writer.ts';
+import { SegmentFile } from './segment-file.ts';
+
+/** What one gap block can stand for: its span is a u32. */
+const gapSpanMax = 0xffff_ffff;
+
+/** Which segment is given up, and why. `atMs` is Unix milliseconds. */
+export interface EvictRequest {
+  directory: string;
+  containerId: string;
+  sequence: number;
+  reason: 'evicted' | 'expired';
+  atMs: number;
+  /** Where the stream ends; needed for the newest segment, which has no successor to say so. */
+  end?: { lsn: number; ordinal: number };
+}
+
+/** What was given up. */
+export interface Evicted {
+  fromLsn: number;
+  toLsn: number;
+  /** Frames that nobody can read any more and that no earlier gap told of. */
+  frames: number;
+  /** The segment in whose place the gap stands: this one, or one before it. */
+  sequence: number;
+  /** Length of that file. */
+  storedBytes: number;
+}
+
+/**
+ * Gives up one complete segment. Returns undefined, and does nothing, where it cannot be done:
+ * it is gone, or has no successor and no end was given. Throws what the disk throws; the segment is still there
+ * then, or the gap is.
+ */
+export function evictSegment(disk: FileSystem, request: EvictRequest): Evicted | undefined {
+  const { directory, sequence } = request;
+  const sequences = listSegments(disk, directory);
+  const at = sequences.indexOf(sequence);
+  const opened: SegmentFile[] = [];
+  const open = (candidates: readonly number[]): SegmentFile | undefined => {
+    const file = openFirst(disk, request, candidates);
+    if (file !== undefined) opened.push(file);
+    return file;
+  };
+  try {
+    const file = at < 0 ? undefined : open([sequence]);
+    const next = open(sequences.slice(at + 1));
+    const end = next === undefined ? lastEnd(request) : endBefore(next);
+    if (file === undefined || end === undefined) return undefined;
+    const before = open(sequences.slice(0, at).toReversed());
+    return giveUp(disk, request, { file, end, before });
+  } finally {
+    for (const file of opened) file.close();
+  }
+}
+
+/** Where a segment ends. */
+interface End {
+  lsn: number;
+  ordinal: number;
+  /** Frames (0 or 1) that end behind it and cannot be read without it. */
+  cut: 0 | 1;
+}
+
+interface Neighbours {
+  file: SegmentFile;
+  end: End;
+  before: SegmentFile | undefined;
+}
+
+function endBefore(next: SegmentFile): End {
+  return { lsn: next.header.baseLsn, ...framesCutAt(next, fileHeaderBytes) };
+}
+
+function lastEnd({ end }: EvictRequest): End | undefined {
+  return end && { ...end, cut: 0 };
+}
+
+function giveUp(disk: FileSystem, request: EvictRequest, around: Neighbours): Evicted {
+  const { directory, sequence } = request;
+  const { file, end, before } = around;
+  const lost = lossOf(file, end, request);
+  const former = before && lastGapOf(before, lost.record);
+  const base = former === undefined || before === undefined ? file : before;
+  const last = former === undefined ? lost : merged(former.last, lost);
+  const losses = [...(former?.kept ?? []), last];
+  const write = (): number => replace(disk, request, base.header, losses, end);
+  let storedBytes: number;
+  try {
+    storedBytes = write();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // A disk without room for the word of a loss: the loss first, then the word, if it may be.
+    unlinkSegment(disk, directory, sequence);
+    storedBytes = orNothing(write);
+  }
+  // Of its own place only the raw file goes: the gap has the other name.
+  if (base === file) unlinkIfThere(disk, `${directory}/${segmentName(sequence)}`);
+  else unlinkSegment(disk, directory, sequence);
+  const { fromLsn, toLsn } = lost.record;
+  const frames = last.ownFrames - (former?.last.ownFrames ?? 0);
+  return { fromLsn, toLsn, frames, sequence: base.sequence, storedBytes };
+}
+
+function isFull(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ENOSPC' || errno === 'EDQUOT';
+}
+
+/** Without its word the loss is still found by readers: as a segment that is missing. */
+function orNothing(write: () => number): number {
+  try {
+    return write();
+  } catch {
+    return 0;
+  }
+}
+
+/** A gap and the ordinal at its beginning. */
+interface Loss {
+  record: GapRecord;
+  ordinal: number;
+  /** Frames lost by this, without those of gaps that were in the segment already. */
+  ownFrames: number;
+}
+
+function openFirst(
+  disk: FileSystem,
+  { directory, containerId }: EvictRequest,
+  sequences: readonly number[],
+): SegmentFile | undefined {
+  for (const sequence of sequences) {
+    const file = SegmentFile.open(disk, directory, sequence, containerId);
+    if (file !== undefined) return file;
+  }
+  return undefined;
+}
+
+function lossOf(file: SegmentFile, end: End, request: EvictRequest): Loss {
+  const { reason, atMs } = request;
+  const fromLsn = file.header.baseLsn;
+  const ordinal = file.header.baseOrdinal;
+  const ownFrames = Math.max(0, end.ordinal - ordinal) + end.cut;
+  const { innerFrames, firstNs } = walk(file);
+  const range = { fromLsn, toLsn: end.lsn, atMs };
+  const frames = ownFrames + innerFrames;
+  const record: GapRecord = { kind: 'gap', reason, ...range, frames };
+  if (innerFrames > 0) record.innerFrames = innerFrames;
+  if (firstNs > 0n) record.afterNs = firstNs.toString();
+  return { record, ordinal, ownFrames };
+}
+
+/**
+ * The time of the first frame in a file, and how many frames its gap blocks tell of. An index
+ * knows it; a raw file is walked by its headers.
+ */
+function walk(file: SegmentFile): { innerFrames: number; firstNs: bigint } {
+  const index = file.index();
+  if (index !== undefined && index.length > 0) {
+    const entries = Array.from({ length: index.length }, (_, at) => index.entry(at));
+    const first = entries.find(({ frames }) => frames > 0);
+    return { innerFrames: index.lostFrames, firstNs: first?.minNs ?? 0n };
+  }
+  const header = createBlockHeader();
+  const found = { innerFrames: 0, firstNs: 0n };
+  let at: number | undefined = fileHeaderBytes;
+  while (at !== undefined) {
+    if (!file.readHeader(at, header)) {
+      at = file.findBlock(at + 1, header);
+      continue;
+    }
+    const end: number = at + blockOverheadBytes + header.storedBytes;
+    if (header.frames > 0 && found.firstNs === 0n) found.firstNs = header.minNs;
+    if (header.type === blockType.gap) found.innerFrames += gapFramesAt(file, at);
+    at = end;
+  }
+  return found;
+}
+
+function gapFramesAt(file: SegmentFile, offset: number): number {
+  const payload = file.readBlock(offset, createBlockHeader());
+  const record = payload && decodeMetaRecord(payload);
+  return record?.kind === 'gap' ? (record.frames ?? 0) : 0;
+}
+
+/** The gap with which a file that is nothing but gaps ends, if `next` goes on with it. */
+function lastGapOf(file: SegmentFile, next: GapRecord): { kept: Loss[]; last: Loss } | undefined {
+  const losses: Loss[] = [];
+  const header = createBlockHeader();
+  for (let at = fileHeaderBytes; ; at += blockOverheadBytes + header.storedBytes) {
+    const payload = file.readBlock(at, header);
+    if (payload === undefined) return undefined;
+    if (header.type === blockType.index) break;
+    const loss = lossAt(header, payload);
+    if (loss === undefined) return undefined;
+    losses.push(loss);
+  }
+  const last = losses.at(-1);
+  if (last === undefined || last.record.toLsn !== next.fromLsn) return undefined;
+  const joins =
+    last.record.reason === next.reason && next.toLsn - last.record.fromLsn <= gapSpanMax;
+  return joins ? { kept: losses.slice(0, -1), last } : undefined;
+}
+
+function lossAt(header: Readonly<BlockHeader>, payload: Buffer): Loss | undefined {
+  if (header.type !== blockType.gap) return undefined;
+  const record = decodeMetaRecord(payload);
+  if (record?.kind !== 'gap') return undefined;
+  if (record.reason !== 'evicted' && record.reason !== 'expired') return undefined;
+  const ownFrames = (record.frames ?? 0) - (record.innerFrames ?? 0);
+  return { record, ordinal: header.ordinal, ownFrames };
+}
+
+function merged(first: Loss, second: Loss): Loss {
+  // A frame that was cut between the two was counted by both.
+  const overlap = Math.max(0, first.ordinal + first.ownFrames - second.ordinal);
+  const ownFrames = first.ownFrames + second.ownFrames - overlap;
+  const innerFrames = (first.record.innerFrames ?? 0) + (second.record.innerFrames ?? 0);
+  const frames = ownFrames + innerFrames;
+  const record = { ...first.record, toLsn: second.record.toLsn, frames };
+  if (innerFrames > 0) record.innerFrames = innerFrames;
+  return { record, ordinal: first.ordinal, ownFrames };
+}
+
+/** Puts a file with these gaps in the place of the one that begins like `header`. */
+function replace(
+  disk: FileSystem,
+  { directory, containerId }: EvictRequest,
+  header: SegmentHeader,
+  losses: readonly Loss[],
+  end: End,
+): number {
+  const writer = new SealedWriter(disk, { directory, containerId, header, isDurable: false });
+  try {
+    for (const { record, ordinal } of losses) appendGap(writer, record, ordinal);
+    writer.finish(end.lsn, end.ordinal, 0);
+    writer.publish();
+  } catch (error) {
+    writer.discard();
+    throw error;
+  }
+  return writer.bytes;
+}
+
+/** A gap of over 4 GiB takes several blocks; the first tells of all frames. */
+function appendGap(writer: SealedWriter, whole: GapRecord, ordinal: number): void {
+  let { fromLsn } = whole;
+  let frames = whole.frames ?? 0;
+  while (fromLsn < whole.toLsn) {
+    const toLsn = Math.min(whole.toLsn, fromLsn + gapSpanMax);
+    const record = { ...whole, fromLsn, toLsn, frames };
+    const place = { lsn: fromLsn, lsnSpan: toLsn - fromLsn, ordinal, attachOffset: 0 };
+    const block: NewBlock = { type: blockType.gap, flags: 0, ...place, stats: noStats };
+    writer.append(block, encodeMetaRecord(record));
+    frames = 0;
+    fromLsn = toLsn;
+  }
+}
