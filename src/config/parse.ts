@@ -4,40 +4,28 @@
  * times. It must never put a password or a token into a message.
  */
 import { isAbsolute } from 'node:path';
-import { DriverError } from '../base/errors.ts';
-import { logLevels } from '../base/log.ts';
+import { type ListenAddress, parseListenAddress } from '../base/listen-address.ts';
 import { type EndpointUrl, parseEndpointUrl } from './endpoint-url.ts';
 import { type ExternalLabel, parseExternalLabels } from './external-labels.ts';
+import { readLogSettings } from './log-settings.ts';
 import { nearestName } from './nearest.ts';
+import { type Env, type LogOpts, OptionReader, show } from './option-reader.ts';
 import {
   batchSizeBytesFloor,
   containerOptions,
   dockerOptions,
   envNameOf,
   notYetOptions,
-  type OptionSpec,
   pluginOptions,
 } from './options.ts';
-import { redactUrl } from './redact.ts';
 import {
   type ContainerSettings,
   type EndpointSettings,
   endpointKey,
+  type MinFree,
   type PluginSettings,
 } from './settings.ts';
-import { parseByteSize, parseCount, parseDurationMs } from './values.ts';
-
-type LogOpts = Readonly<Record<string, string>>;
-type Env = Readonly<Record<string, string | undefined>>;
-
-interface Given {
-  readonly text: string;
-  /** How a message names where the value came from; undefined for the built-in default. */
-  readonly source: string | undefined;
-}
-
-// A value in a message is cut to this; a pipeline pasted into the wrong option can be long.
-const shownCharactersMax = 200;
+import { parseByteSize, parsePercent } from './values.ts';
 
 /**
  * The settings of one container. The log-opt wins over the plugin setting; an
@@ -51,70 +39,53 @@ export function parseLogOpts(
   const reader = new OptionReader(logOpts, env);
   const endpoint = readEndpoint(reader);
   const externalLabels = readExternalLabels(reader);
+  const log = readLogSettings(reader);
   reader.warnings.push(...namesToWarnOf(logOpts, env));
   reader.throwIfWrong();
-  const settings = endpoint === undefined ? { externalLabels } : { endpoint, externalLabels };
+  const settings = { ...(endpoint === undefined ? {} : { endpoint }), externalLabels, log };
   return { settings, warnings: reader.warnings };
 }
 
 /** The plugin-wide settings; throws DriverError `invalid_option` that lists every wrong value. */
 export function parsePluginSettings(env: Env): PluginSettings {
-  const { logLevel, walDir } = pluginOptions;
+  const reader = new OptionReader({}, env);
   const settings = {
-    logLevel: env[logLevel.env]?.trim().toLowerCase() || logLevel.default,
-    walDir: env[walDir.env]?.trim() || walDir.default,
+    logLevel: reader.choice(pluginOptions.logLevel),
+    walDir: readWalDir(reader),
+    walMaxBytes: reader.number(pluginOptions.walMaxBytes),
+    walMinFree: readMinFree(reader),
+    metricsAddress: readMetricsAddress(reader),
   };
-  const errors: string[] = [];
-  if (!logLevels.some((level) => level === settings.logLevel)) {
-    errors.push(wrong(logLevel.env, settings.logLevel, 'is not a level', logLevel.allowed));
-  }
-  if (!isAbsolute(settings.walDir)) {
-    errors.push(wrong(walDir.env, settings.walDir, 'is not absolute', walDir.allowed));
-  }
-  if (errors.length > 0) throw new DriverError('invalid_option', errors.join('; '));
+  reader.throwIfWrong();
   return settings;
 }
 
-/** Looks options up and collects what is wrong with them. */
-class OptionReader {
-  readonly warnings: string[] = [];
-  readonly #errors: string[] = [];
-  readonly #logOpts: LogOpts;
-  readonly #env: Env;
+function readWalDir(reader: OptionReader): string {
+  const given = reader.given(pluginOptions.walDir);
+  if (!isAbsolute(given.text)) reader.error(pluginOptions.walDir, given, 'is not absolute');
+  return given.text;
+}
 
-  constructor(logOpts: LogOpts, env: Env) {
-    this.#logOpts = logOpts;
-    this.#env = env;
+function readMinFree(reader: OptionReader): MinFree {
+  const spec = pluginOptions.walMinFree;
+  const given = reader.given(spec);
+  const percent = parsePercent(given.text);
+  const bytes = parseByteSize(given.text) ?? 0;
+  if (percent === undefined && parseByteSize(given.text) === undefined) {
+    reader.error(spec, given, 'is not understood');
+  } else if ((percent ?? 0) > spec.max || bytes > pluginOptions.walMaxBytes.max) {
+    reader.error(spec, given, 'is too large');
   }
+  return percent === undefined ? { kind: 'bytes', bytes } : { kind: 'percent', percent };
+}
 
-  given(spec: OptionSpec): Given | undefined {
-    const own = this.#logOpts[spec.name]?.trim() ?? '';
-    if (own !== '') return { text: own, source: spec.name };
-    const wide = this.#env[spec.env]?.trim() ?? '';
-    if (wide !== '') return { text: wide, source: `${spec.env} (plugin setting of ${spec.name})` };
-    return spec.default === undefined ? undefined : { text: spec.default, source: undefined };
-  }
-
-  /** A number of the option's type within its limits; 0, with an error noted, if it is wrong. */
-  number(spec: OptionSpec & { readonly default: string }): number {
-    const given = this.given(spec) ?? { text: spec.default, source: undefined };
-    const value = parseNumber(spec, given.text);
-    if (value === undefined) this.error(spec, given, 'is not understood');
-    else if (value < (spec.min ?? 0)) this.error(spec, given, 'is too small');
-    else if (value > (spec.max ?? Number.POSITIVE_INFINITY)) {
-      this.error(spec, given, 'is too large');
-    } else return value;
-    return 0;
-  }
-
-  error(spec: OptionSpec, given: Given, problem: string): void {
-    const shown = spec.type === 'url' ? redactUrl(given.text) : given.text;
-    this.#errors.push(wrong(given.source ?? spec.name, shown, problem, spec.allowed));
-  }
-
-  throwIfWrong(): void {
-    if (this.#errors.length > 0) throw new DriverError('invalid_option', this.#errors.join('; '));
-  }
+function readMetricsAddress(reader: OptionReader): ListenAddress | undefined {
+  const spec = pluginOptions.metricsAddress;
+  const given = reader.given(spec);
+  if (given.text.toLowerCase() === 'off') return undefined;
+  const address = parseListenAddress(given.text);
+  if (address === undefined) reader.error(spec, given, 'is no address');
+  return address;
 }
 
 /** The endpoint, or undefined if no URL is given or it is wrong; the numbers are checked anyway. */
@@ -209,19 +180,4 @@ function namesToWarnOf(logOpts: LogOpts, env: Env): string[] {
     warnings.push(`the log-opt ${show(name)} is unknown and ignored${hint}`);
   }
   return warnings;
-}
-
-function parseNumber(spec: OptionSpec, text: string): number | undefined {
-  if (spec.type === 'duration') return parseDurationMs(text);
-  return spec.type === 'bytes' ? parseByteSize(text) : parseCount(text);
-}
-
-function wrong(source: string, value: string, problem: string, allowed: string): string {
-  return `${source}: ${show(value)} ${problem}; allowed is ${allowed}`;
-}
-
-/** The text in quotes on one line, cut if it is long. */
-function show(text: string): string {
-  const cut = text.length > shownCharactersMax ? `${text.slice(0, shownCharactersMax)}…` : text;
-  return JSON.stringify(cut);
 }

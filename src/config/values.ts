@@ -1,6 +1,6 @@
 /**
- * Readers for the kinds of value that options have: Go durations, Docker sizes
- * and whole numbers. Pure. They must never guess: text that is not wholly
+ * Readers for the kinds of value that options have: durations, Docker sizes,
+ * whole numbers and percentages. Pure. They must never guess: text that is not wholly
  * understood gives undefined, and the caller says what is allowed.
  */
 
@@ -13,11 +13,12 @@ const unitMs = new Map([
   ['s', 1000],
   ['m', 60_000],
   ['h', 3_600_000],
+  ['d', 86_400_000], // not Go's; ages of days are what people mean here
 ]);
 
-const durationPart = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
+const durationPart = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/y;
 
-/** A Go duration (`1h2m3.5s`, `500ms`, `0`) in milliseconds, possibly with a fraction. */
+/** A Go duration (`1h2m3.5s`, `500ms`, `0`), or one in days (`6d`), in milliseconds, possibly with a fraction. */
 export function parseDurationMs(text: string): number | undefined {
   if (text === '0') return 0;
   let totalMs = 0;
@@ -43,4 +44,10 @@ export function parseByteSize(text: string): number | undefined {
 /** A whole number without sign. */
 export function parseCount(text: string): number | undefined {
   return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** A number before a percent sign (`5%`, `2.5 %`). */
+export function parsePercent(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?) ?%$/.exec(text);
+  return match === null ? undefined : Number(match[1]);
 }

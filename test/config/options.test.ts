@@ -5,8 +5,9 @@ import {
   dockerOptions,
   envNameOf,
   notYetOptions,
+  pluginOptions,
 } from '../../src/config/options.ts';
-import { parseLogOpts } from '../../src/config/parse.ts';
+import { parseLogOpts, parsePluginSettings } from '../../src/config/parse.ts';
 
 const specs = Object.values(containerOptions);
 
@@ -19,5 +20,14 @@ test('every option has the plugin setting of its name and no name is used twice'
 test('every default is a value that the parser takes in silence', () => {
   const logOpts: Record<string, string> = {};
   for (const spec of specs) if ('default' in spec) logOpts[spec.name] = spec.default;
-  assert.deepEqual(parseLogOpts(logOpts, {}).warnings, []);
+  const { settings, warnings } = parseLogOpts(logOpts, {});
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(settings, parseLogOpts({}, {}).settings);
+});
+
+test('every default of a setting of the plugin is a value that the parser takes', () => {
+  const env = Object.fromEntries(
+    Object.values(pluginOptions).map((spec) => [spec.env, spec.default]),
+  );
+  assert.deepEqual(parsePluginSettings(env), parsePluginSettings({}));
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dockerOptions, notYetOptions } from '../../src/config/options.ts';
-import { parseLogOpts, parsePluginSettings } from '../../src/config/parse.ts';
+import { parseLogOpts } from '../../src/config/parse.ts';
 
 const url = 'http://loki:3100';
 
@@ -31,6 +31,7 @@ test('gives the defaults of the reference with an URL alone', () => {
       maxBackoffMs: 300_000,
     },
     externalLabels: [{ name: 'container_name', value: '{{.Name}}' }],
+    log: parseLogOpts({}, {}).settings.log,
   });
 });
 
@@ -155,19 +156,4 @@ test('warns of unknown options with the nearest known one', () => {
     'the log-opt "loki-ulr" is unknown and ignored; did you mean loki-url?',
     'the log-opt "fluentd-address" is unknown and ignored',
   ]);
-});
-
-test('reads the plugin-wide settings', () => {
-  assert.deepEqual(parsePluginSettings({ LOG_LEVEL: '', WAL_DIR: undefined }), {
-    logLevel: 'info',
-    walDir: '/run/docker/logging/wal',
-  });
-  assert.deepEqual(parsePluginSettings({ LOG_LEVEL: 'DEBUG', WAL_DIR: '/mnt/wal' }), {
-    logLevel: 'debug',
-    walDir: '/mnt/wal',
-  });
-  assert.throws(() => parsePluginSettings({ LOG_LEVEL: 'loud', WAL_DIR: 'wal' }), {
-    code: 'invalid_option',
-    message: /LOG_LEVEL: "loud" is not a level.*WAL_DIR: "wal" is not absolute/,
-  });
 });

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { parseByteSize, parseCount, parseDurationMs } from '../../src/config/values.ts';
+import {
+  parseByteSize,
+  parseCount,
+  parseDurationMs,
+  parsePercent,
+} from '../../src/config/values.ts';
 
-test('reads durations as Go does', () => {
+test('reads durations as Go does, and days', () => {
   const rows: [string, number][] = [
     ['0', 0],
     ['5s', 5000],
@@ -18,13 +23,30 @@ test('reads durations as Go does', () => {
     ['100μs', 0.1],
     ['1000000ns', 1],
     ['1s1s', 2000],
+    ['6d', 518_400_000],
+    ['1.5d', 129_600_000],
+    ['1d12h', 129_600_000],
   ];
   for (const [text, ms] of rows)
     assert.ok(Math.abs((parseDurationMs(text) ?? -1) - ms) < 1e-9, text);
 });
 
 test('refuses what is not wholly a duration', () => {
-  for (const text of ['', '5', 's', '.s', '5 s', '-5s', '5S', '5d', '1h5', '1s ', '5s!', '1e3s']) {
+  for (const text of [
+    '',
+    '5',
+    's',
+    '.s',
+    '5 s',
+    '-5s',
+    '5S',
+    '5D',
+    '5w',
+    '1h5',
+    '1s ',
+    '5s!',
+    '1e3s',
+  ]) {
     assert.equal(parseDurationMs(text), undefined, text);
   }
 });
@@ -54,11 +76,24 @@ test('reads whole numbers only', () => {
     assert.equal(parseCount(text), undefined);
 });
 
+test('reads percentages, with the sign only', () => {
+  const rows: [string, number][] = [
+    ['0%', 0],
+    ['5%', 5],
+    ['2.5 %', 2.5],
+    ['150%', 150],
+  ];
+  for (const [text, percent] of rows) assert.equal(parsePercent(text), percent, text);
+  for (const text of ['', '5', '%', '-5%', '5%%', '1e1%', '5 percent', '.5%']) {
+    assert.equal(parsePercent(text), undefined, text);
+  }
+});
+
 test('never throws and never gives NaN, whatever the text', () => {
-  const unit = fc.constantFrom(...'0123456789.hmsnukMGib -'.split(''));
+  const unit = fc.constantFrom(...'0123456789.dhmsnukMGib% -'.split(''));
   fc.assert(
     fc.property(fc.string({ unit }), (text) => {
-      for (const parse of [parseDurationMs, parseByteSize, parseCount]) {
+      for (const parse of [parseDurationMs, parseByteSize, parseCount, parsePercent]) {
         assert.ok(!Number.isNaN(parse(text)));
       }
     }),

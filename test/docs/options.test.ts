@@ -35,3 +35,17 @@ test('docker plugin set takes the plugin setting of each log-opt', () => {
   const settable = settableNames();
   for (const { env } of specs) assert.ok(settable.has(env), `config.json declares no ${env}`);
 });
+
+test('config.json declares only settings that there are, with the default of each', () => {
+  // One that stands for a log-opt is left empty, so that an upgrade may bring another default.
+  const expected = new Map(specs.map(({ env }) => [env, '']));
+  for (const { env, default: standard } of Object.values(pluginOptions)) {
+    if (env !== 'WAL_DIR') expected.set(env, standard);
+  }
+  const config = JSON.parse(fs.readFileSync(`${top}/config.json`, 'utf8')) as {
+    env: { name: string; value: string; description: string }[];
+  };
+  assert.deepEqual(new Map(config.env.map(({ name, value }) => [name, value])), expected);
+  assert.equal(config.env.length, expected.size);
+  for (const { name, description } of config.env) assert.ok(description.length > 0, name);
+});
