@@ -1,0 +1,128 @@
+/**
+ * One container while a plan is made: which of its segments go, oldest first. Everything is
+ * counted as if it were done already, so that rules that come one after another see what is
+ * left.
+ */
+import type { ContainerView, RetentionAction, SegmentView } from './types.ts';
+
+/** See the module comment. */
+export class ContainerDraft {
+  readonly view: ContainerView;
+  readonly actions: RetentionAction[] = [];
+  /** Stored bytes that stay. */
+  keptBytes = 0;
+  /** How many of the oldest are decided on: removed, given up, or the word of a loss. */
+  #decided = 0;
+  /** The first that stays as it is; those before it that stay are words of losses. */
+  #firstOrdinal: number | undefined;
+  /** A segment stays in front: what lies behind it cannot be removed without leaving a hole. */
+  #isBlocked = false;
+
+  constructor(view: ContainerView) {
+    this.view = view;
+    for (const { storedBytes } of view.segments) this.keptBytes += storedBytes;
+  }
+
+  /** The oldest segment that nothing is decided on; undefined when it is in use. */
+  get oldest(): SegmentView | undefined {
+    const { segments, busySequence } = this.view;
+    const oldest = segments[this.#decided];
+    const isFree = oldest?.isComplete === true && oldest.sequence !== busySequence;
+    return isFree ? oldest : undefined;
+  }
+
+  /** Where the segment that `oldest` names ends; the newest has no successor to tell when. */
+  get oldestEnd(): { lsn: number; createdMs: number } {
+    const { segments, endLsn } = this.view;
+    const next = segments[this.#decided + 1] ?? segments[this.#decided];
+    const lsn = segments[this.#decided + 1]?.baseLsn ?? endLsn;
+    return { lsn, createdMs: next?.createdMs ?? 0 };
+  }
+
+  /**
+   * Whether every endpoint has the oldest for good, and nothing that stays lies before it. The
+   * newest is never removed: it keeps the end of the stream.
+   */
+  get isOldestRemovable(): boolean {
+    if (this.#isBlocked || this.#isLast) return false;
+    const { ackLsn, durableLsn } = this.view;
+    return this.oldestEnd.lsn <= Math.min(ackLsn, durableLsn);
+  }
+
+  /**
+   * Whether every endpoint has acknowledged the oldest: to give it up is no loss, even where a
+   * loss of power could make an endpoint ask for it again.
+   */
+  get isOldestDelivered(): boolean {
+    return this.oldestEnd.lsn <= this.view.ackLsn;
+  }
+
+  /** Whether all of the log is delivered and nobody will add to it. */
+  get isForgettable(): boolean {
+    const { endedAtMs, ackLsn, endLsn, busySequence } = this.view;
+    const isOver = endedAtMs !== undefined && ackLsn >= endLsn && busySequence === undefined;
+    return isOver && this.#isLast && this.oldest !== undefined;
+  }
+
+  get #isLast(): boolean {
+    return this.#decided === this.view.segments.length - 1;
+  }
+
+  /** Frames that are kept. */
+  get entries(): number {
+    const first = this.#firstOrdinal ?? this.view.segments[this.#decided]?.baseOrdinal;
+    return this.view.endOrdinal - (first ?? this.view.endOrdinal);
+  }
+
+  /** What it takes beyond its share. */
+  excessOver(shareBytes: number): number {
+    return this.keptBytes - shareBytes;
+  }
+
+  /** The oldest is delivered and goes. */
+  remove(): void {
+    const { containerId } = this.view;
+    const oldest = this.oldest;
+    if (oldest === undefined) return;
+    this.actions.push({ do: 'remove', containerId, sequence: oldest.sequence });
+    this.keptBytes -= oldest.storedBytes;
+    this.#decided += 1;
+  }
+
+  /** The oldest is lost. One that is lost already is stepped over. */
+  evict(reason: 'evicted' | 'expired'): void {
+    const { containerId } = this.view;
+    const oldest = this.oldest;
+    if (oldest === undefined) return;
+    if (oldest.kind !== 'gap') {
+      this.actions.push({ do: 'evict', containerId, sequence: oldest.sequence, reason });
+      this.keptBytes -= oldest.storedBytes;
+    }
+    this.#isBlocked = true;
+    this.#decided += 1;
+  }
+
+  /** The whole log goes. */
+  forget(): void {
+    this.actions.length = 0;
+    this.actions.push({ do: 'forget', containerId: this.view.containerId });
+    this.keptBytes = 0;
+    this.#decided = this.view.segments.length;
+  }
+
+  /** Steps over words of losses that somebody still has to be told of. */
+  skipGaps(): void {
+    while (this.oldest?.kind === 'gap' && !this.isOldestRemovable && !this.isForgettable) {
+      this.evict('evicted');
+    }
+  }
+
+  /** Raw segments that stay and are not written any more, oldest first. */
+  *sealable(): Generator<SegmentView> {
+    const { segments, busySequence } = this.view;
+    for (const segment of segments.slice(this.#decided)) {
+      const { kind, isComplete, sequence } = segment;
+      if (kind === 'raw' && isComplete && sequence !== busySequence) yield segment;
+    }
+  }
+}

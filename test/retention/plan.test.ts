@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import {
+  type ContainerView,
+  planRetention,
+  type RetentionAction,
+  type RetentionLimits,
+  type RetentionView,
+  type SegmentView,
+} from '../../src/retention/index.ts';
+
+const dayMs = 24 * 3_600_000;
+const limits: RetentionLimits = {
+  maxBytes: Number.POSITIVE_INFINITY,
+  maxEntries: Number.POSITIVE_INFINITY,
+  maxAgeMs: 6 * dayMs,
+  historyBytes: 0,
+  historyAgeMs: dayMs,
+  full: 'drop-oldest',
+};
+
+/** A log of segments of these sizes, one position a byte, ten frames each; one a minute. */
+function log(sizes: readonly number[], change: Partial<ContainerView> = {}): ContainerView {
+  let lsn = 0;
+  const segments = sizes.map((storedBytes, at): SegmentView => {
+    const baseLsn = lsn;
+    lsn += storedBytes;
+    const isComplete = at < sizes.length - 1;
+    const place = { sequence: at + 1, baseLsn, baseOrdinal: at * 10, createdMs: at * 60_000 };
+    return { ...place, kind: 'sealed', storedBytes, isComplete };
+  });
+  const position = { ackLsn: 0, durableLsn: 0, endedAtMs: undefined };
+  const end = { endLsn: lsn, endOrdinal: sizes.length * 10 };
+  return { containerId: 'a', segments, ...end, ...position, limits, ...change };
+}
+
+function plan(containers: ContainerView[], change: Partial<RetentionView> = {}): string[] {
+  const nowMs = 3_600_000;
+  const view = { containers, nowMs, agesCountFromMs: 0, limitBytes: 1e12, ...change };
+  return planRetention(view).map(show);
+}
+
+function show(action: RetentionAction): string {
+  const sequence = 'sequence' in action ? action.sequence : '';
+  const detail = action.do === 'evict' ? action.reason : action.do === 'seal' ? action.level : '';
+  return `${action.do} ${action.containerId}${sequence} ${detail}`.trim();
+}
+
+describe('the retention plan', () => {
+  it('does nothing with what is not delivered and within bounds', () => {
+    assert.deepEqual(plan([log([100, 100, 100])]), []);
+  });
+
+  it('removes what is delivered and durable, oldest first, but never the newest', () => {
+    const all = { ackLsn: 300, durableLsn: 300 };
+    assert.deepEqual(plan([log([100, 100, 100], all)]), ['remove a1', 'remove a2']);
+    assert.deepEqual(plan([log([100, 100, 100], { ackLsn: 300, durableLsn: 199 })]), ['remove a1']);
+    assert.deepEqual(plan([log([100, 100, 100], { ackLsn: 99, durableLsn: 300 })]), []);
+  });
+
+  it('keeps the newest delivered bytes as history', () => {
+    const all = { ackLsn: 400, durableLsn: 400, limits: { ...limits, historyBytes: 150 } };
+    assert.deepEqual(plan([log([100, 100, 100, 100], all)]), ['remove a1', 'remove a2']);
+  });
+
+  it('forgets the history of an ended container in time', () => {
+    const kept = { ackLsn: 300, durableLsn: 300, limits: { ...limits, historyBytes: 1e9 } };
+    const ended = { ...kept, endedAtMs: 10 };
+    assert.deepEqual(plan([log([100, 100, 100], ended)], { nowMs: dayMs }), []);
+    assert.deepEqual(plan([log([100, 100, 100], ended)], { nowMs: dayMs + 10 }), [
+      'remove a1',
+      'remove a2',
+    ]);
+  });
+
+  it('gives up what is too old, by the time at which it ended', () => {
+    const aged = { limits: { ...limits, maxAgeMs: 60_000 } };
+    assert.deepEqual(plan([log([9, 9, 9, 9], aged)], { nowMs: 180_001 }), [
+      'evict a1 expired',
+      'evict a2 expired',
+    ]);
+    // What was there before ages count is as old as that.
+    const view = { nowMs: 1_000_060_000, agesCountFromMs: 1_000_000_000 };
+    assert.deepEqual(plan([log([9, 9, 9, 9], aged)], view), []);
+  });
+
+  it('keeps a container within its own limits as it wants them kept', () => {
+    const small = { ...limits, maxBytes: 250 };
+    assert.deepEqual(plan([log([100, 100, 100, 100], { limits: small })]), [
+      'evict a1 evicted',
+      'evict a2 evicted',
+    ]);
+    for (const full of ['drop-newest', 'block'] as const) {
+      assert.deepEqual(plan([log([100, 100, 100, 100], { limits: { ...small, full } })]), []);
+    }
+    const few = { ...limits, maxEntries: 25 };
+    assert.deepEqual(plan([log([100, 100, 100, 100], { limits: few })]), [
+      'evict a1 evicted',
+      'evict a2 evicted',
+    ]);
+    const part = { limits: small, ackLsn: 150, durableLsn: 150 };
+    assert.deepEqual(plan([log([100, 100, 100, 100], part)]), ['remove a1', 'evict a2 evicted']);
+  });
+
+  it('takes history first, then from whoever is furthest over its share', () => {
+    const quiet = log([100, 100], { containerId: 'q' });
+    const loud = log([300, 300, 300], { containerId: 'l' });
+    const history = { ...limits, historyBytes: 1e9 };
+    const read = log([200, 200], {
+      ...{ containerId: 'r', ackLsn: 400, durableLsn: 400, limits: history },
+    });
+    assert.deepEqual(plan([quiet, read, loud], { limitBytes: 1500 }), ['remove r1']);
+    // 1,500 bytes in all; 1,330 may stay without history, 1,235 at the end.
+    assert.deepEqual(plan([quiet, read, loud], { limitBytes: 1300 }), [
+      'remove r1',
+      'evict l1 evicted',
+    ]);
+    // The quiet one loses only when the loud one has nothing left but what it is writing.
+    assert.deepEqual(plan([quiet, loud], { limitBytes: 530 }), [
+      'evict l1 evicted',
+      'evict l2 evicted',
+    ]);
+  });
+
+  it('spares those that want their newest lines dropped', () => {
+    const spared = log([900, 900], { containerId: 's', limits: { ...limits, full: 'block' } });
+    const other = log([100, 100, 100], { containerId: 'o' });
+    assert.deepEqual(plan([spared, other], { limitBytes: 1900 }), [
+      'evict o1 evicted',
+      'evict o2 evicted',
+    ]);
+  });
+
+  it('closes the largest segment that is written when nothing else can go', () => {
+    const a = log([500], { containerId: 'a' });
+    const b = log([700], { containerId: 'b' });
+    assert.deepEqual(plan([a, b], { limitBytes: 1000 }), ['rotate b']);
+  });
+
+  it('gives up the newest of a container when nobody writes to it', () => {
+    const ended = log([100, 900], { endedAtMs: 5 });
+    const segments = ended.segments.map((segment) => ({ ...segment, isComplete: true }));
+    assert.deepEqual(plan([{ ...ended, segments }], { limitBytes: 50 }), [
+      'evict a1 evicted',
+      'evict a2 evicted',
+    ]);
+    const delivered = { ackLsn: 1000, durableLsn: 1000 };
+    assert.deepEqual(plan([{ ...ended, segments, ...delivered }], { limitBytes: 50 }), [
+      'forget a',
+    ]);
+  });
+
+  it('touches neither the segment that is being sealed nor what lies behind it', () => {
+    const all = { ackLsn: 400, durableLsn: 400, busySequence: 2 };
+    assert.deepEqual(plan([log([100, 100, 100, 100], all)]), ['remove a1']);
+    assert.deepEqual(plan([log([100, 100, 100, 100], { busySequence: 1 })], { limitBytes: 1 }), []);
+  });
+
+  it('seals what stays raw, oldest first, as hard as disk and processor allow', () => {
+    const raw = (count: number, containerId: string): ContainerView => {
+      const view = log(
+        Array.from({ length: count }, () => 100),
+        { containerId },
+      );
+      return { ...view, segments: view.segments.map((each) => ({ ...each, kind: 'raw' })) };
+    };
+    assert.deepEqual(plan([raw(3, 'a'), raw(2, 'b')]), ['seal a1 3', 'seal b1 3', 'seal a2 3']);
+    assert.deepEqual(plan([raw(3, 'a')], { limitBytes: 350 }), ['seal a1 6', 'seal a2 6']);
+    assert.equal(plan([raw(12, 'a')])[0], 'seal a1 1');
+    const delivered = { ...raw(3, 'a'), ackLsn: 300, durableLsn: 300 };
+    assert.deepEqual(plan([delivered]), ['remove a1', 'remove a2']);
+  });
+
+  it('tells of a loss for as long as somebody has to be told', () => {
+    const view = log([100, 100, 100]);
+    const segments = view.segments.map((each, at) => ({
+      ...each,
+      kind: at === 0 ? ('gap' as const) : each.kind,
+    }));
+    assert.deepEqual(plan([{ ...view, segments }]), []);
+    const told = { ackLsn: 100, durableLsn: 100, limits: { ...limits, historyBytes: 1e9 } };
+    assert.deepEqual(plan([{ ...view, segments, ...told }]), ['remove a1']);
+  });
+});
+
+/** Logs of any shape. */
+const anyLog = fc
+  .record({
+    sizes: fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 12 }),
+    acked: fc.double({ min: 0, max: 1, noNaN: true }),
+    durable: fc.double({ min: 0, max: 1, noNaN: true }),
+    isEnded: fc.boolean(),
+    isClosed: fc.boolean(),
+    gaps: fc.nat({ max: 3 }),
+    historyBytes: fc.constantFrom(0, 500, 1e9),
+    maxBytes: fc.constantFrom(300, 2000, Number.POSITIVE_INFINITY),
+    full: fc.constantFrom<RetentionLimits['full']>('drop-oldest', 'drop-newest', 'block'),
+  })
+  .map((plan): ContainerView => {
+    const { historyBytes, maxBytes, full } = plan;
+    const view = log(plan.sizes, { limits: { ...limits, historyBytes, maxBytes, full } });
+    const ackLsn = Math.floor(view.endLsn * plan.acked);
+    const durableLsn = Math.floor(ackLsn * plan.durable);
+    const segments = view.segments.map((segment, at) => ({
+      ...segment,
+      kind: at < plan.gaps ? ('gap' as const) : segment.kind,
+      isComplete: segment.isComplete || (plan.isClosed && plan.isEnded),
+    }));
+    return { ...view, segments, ackLsn, durableLsn, endedAtMs: plan.isEnded ? 0 : undefined };
+  });
+
+const anyView = fc
+  .record({
+    logs: fc.array(anyLog, { minLength: 1, maxLength: 6 }),
+    limitBytes: fc.integer({ min: 0, max: 20_000 }),
+    nowMs: fc.integer({ min: 0, max: 10 * dayMs }),
+  })
+  .map(
+    ({ logs, limitBytes, nowMs }): RetentionView => ({
+      containers: logs.map((view, at) => ({ ...view, containerId: `c${at}` })),
+      ...{ limitBytes, nowMs, agesCountFromMs: 0 },
+    }),
+  );
+
+/** The log after the plan was carried out; the word of a loss takes one byte. */
+function apply(view: RetentionView, actions: readonly RetentionAction[]): RetentionView {
+  const of = (containerId: string): RetentionAction[] =>
+    actions.filter((action) => action.containerId === containerId);
+  const containers = view.containers.flatMap((container) => {
+    const own = of(container.containerId);
+    if (own.some((action) => action.do === 'forget')) return [];
+    const isRemoved = ({ sequence }: SegmentView): boolean =>
+      own.some((action) => action.do === 'remove' && action.sequence === sequence);
+    const isEvicted = ({ sequence }: SegmentView): boolean =>
+      own.some((action) => action.do === 'evict' && action.sequence === sequence);
+    const segments = container.segments
+      .filter((segment) => !isRemoved(segment))
+      .map((segment) =>
+        isEvicted(segment) ? { ...segment, kind: 'gap' as const, storedBytes: 0 } : segment,
+      );
+    return [{ ...container, segments }];
+  });
+  return { ...view, containers };
+}
+
+describe('any retention plan', () => {
+  it('removes only what is delivered, and loses only what is not', () => {
+    fc.assert(
+      fc.property(anyView, (view) => {
+        for (const action of planRetention(view)) {
+          const container = view.containers.find((each) => each.containerId === action.containerId);
+          assert.ok(container !== undefined);
+          if (action.do === 'forget') assert.ok(container.ackLsn >= container.endLsn);
+          if (action.do !== 'remove' && action.do !== 'evict') continue;
+          const at = container.segments.findIndex(({ sequence }) => sequence === action.sequence);
+          const segment = container.segments[at];
+          assert.ok(segment?.isComplete);
+          const endLsn = container.segments[at + 1]?.baseLsn ?? container.endLsn;
+          if (action.do === 'remove') {
+            assert.ok(endLsn <= Math.min(container.ackLsn, container.durableLsn));
+            assert.ok(at < container.segments.length - 1, 'the newest stays');
+          } else {
+            assert.notEqual(segment.kind, 'gap');
+            const isDelivered = endLsn <= container.ackLsn;
+            const mayLose = container.limits.full === 'drop-oldest' || isDelivered;
+            assert.ok(mayLose || action.reason === 'expired');
+          }
+        }
+      }),
+    );
+  });
+
+  it('is done when it is done, and then the log is within its bounds if it can be', () => {
+    fc.assert(
+      fc.property(anyView, (view) => {
+        const after = apply(view, planRetention(view));
+        const again = planRetention(after).filter(({ do: what }) => what !== 'rotate');
+        assert.deepEqual(
+          again.filter(({ do: what }) => what === 'evict'),
+          [],
+        );
+        assert.deepEqual(
+          again.filter(({ do: what }) => what === 'forget'),
+          [],
+        );
+        const used = after.containers
+          .flatMap(({ segments }) => segments)
+          .reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+        if (used <= view.limitBytes * 0.95) return;
+        for (const { segments, limits: own, ackLsn, endLsn } of after.containers) {
+          const undelivered = segments.filter(
+            ({ kind, isComplete }, at) =>
+              kind !== 'gap' && isComplete && (segments[at + 1]?.baseLsn ?? endLsn) > ackLsn,
+          );
+          assert.ok(own.full !== 'drop-oldest' || undelivered.length === 0);
+        }
+      }),
+    );
+  });
+
+  it('never takes from the smaller while the larger has more to lose', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 100, max: 9000 }),
+        (n, limit) => {
+          const small = log([10, 10], { containerId: 's' });
+          const large = log(
+            Array.from({ length: n + 2 }, () => 500),
+            { containerId: 'l' },
+          );
+          const actions = planRetention({
+            ...{ containers: [small, large], nowMs: 0, agesCountFromMs: 0, limitBytes: limit },
+          });
+          const small1 = actions.findIndex(({ containerId }) => containerId === 's');
+          const lost = actions.filter(
+            ({ containerId, do: what }) => containerId === 'l' && what === 'evict',
+          );
+          // Only once the large one has nothing but its last segment left.
+          if (small1 >= 0) assert.equal(lost.length, n + 1);
+        },
+      ),
+    );
+  });
+});
