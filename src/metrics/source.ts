@@ -1,0 +1,33 @@
+/**
+ * Where the figures of a scrape come from. Whoever implements it hands out numbers that it has
+ * already: it must never touch the disk or walk what grows, because anybody on the host may ask.
+ */
+import type { WalCounters } from '../base/wal-counters.ts';
+
+/** The counters, for reading. */
+export type WalTotals = Readonly<Omit<WalCounters, 'gap' | 'gapGrew' | 'tell' | 'writeError'>>;
+
+/** How the log is at this moment. */
+export interface WalUsage {
+  /** Bytes on disk, of segments in use and of compressed ones. */
+  readonly rawBytes: number;
+  readonly sealedBytes: number;
+  readonly rawSegments: number;
+  readonly sealedSegments: number;
+  /** Containers with a directory in the log. */
+  readonly containers: number;
+  /** Infinity for no limit. */
+  readonly limitBytes: number;
+  /** Of the file system; undefined where it is not known. */
+  readonly freeBytes: number | undefined;
+  /** How long it took to take up what was on disk; undefined until that is done. */
+  readonly recoverySeconds: number | undefined;
+  /** FIFOs that are not read because the log is full. */
+  readonly pausedFifos: number;
+}
+
+/** What is asked at each scrape. */
+export interface MetricsSource {
+  readonly counters: WalTotals;
+  usage(): WalUsage;
+}

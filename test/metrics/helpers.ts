@@ -1,0 +1,77 @@
+/**
+ * A source of figures that tests can turn, a reader of Prometheus' text format that is no part
+ * of what is tested, and a log that keeps what it was told.
+ */
+import assert from 'node:assert/strict';
+import { type Log, silentLog } from '../../src/base/log.ts';
+import { WalCounters } from '../../src/base/wal-counters.ts';
+import type { MetricsSource, WalUsage } from '../../src/metrics/source.ts';
+
+/** Counters and a state that a test changes at will. */
+export interface TestSource extends MetricsSource {
+  readonly counters: WalCounters;
+  now: WalUsage;
+  asked: number;
+}
+
+/** A source with an empty log. */
+export function createSource(reasons: readonly string[] = ['disk', 'full']): TestSource {
+  const source: TestSource = {
+    counters: new WalCounters(reasons),
+    now: {
+      rawBytes: 0,
+      sealedBytes: 0,
+      rawSegments: 0,
+      sealedSegments: 0,
+      containers: 0,
+      limitBytes: Number.POSITIVE_INFINITY,
+      freeBytes: undefined,
+      recoverySeconds: undefined,
+      pausedFifos: 0,
+    },
+    asked: 0,
+    usage: () => {
+      source.asked += 1;
+      return source.now;
+    },
+  };
+  return source;
+}
+
+/** Every sample of a page, as `name{labels}` with its value; fails on a line that is none. */
+export function samplesOf(page: string): Map<string, number> {
+  assert.ok(page.endsWith('\n'), 'the last line has no end');
+  const samples = new Map<string, number>();
+  const typed = new Set<string>();
+  for (const line of page.split('\n')) {
+    if (line === '' || line.startsWith('# HELP ')) continue;
+    const type = /^# TYPE (\w+) (counter|gauge|histogram)$/.exec(line)?.[1];
+    if (type !== undefined) {
+      assert.ok(!typed.has(type), `${type} is there twice`);
+      typed.add(type);
+      continue;
+    }
+    const match = /^(\w+)((?:\{[^}]*\})?) (\S+)$/.exec(line);
+    assert.ok(match, `no sample: ${line}`);
+    const [, name = '', labels = '', text = ''] = match;
+    assert.ok(typed.has(name) || typed.has(name.replace(/_(?:bucket|sum|count)$/, '')), line);
+    assert.ok(!samples.has(name + labels), `twice: ${line}`);
+    const value = text === '+Inf' ? Number.POSITIVE_INFINITY : Number(text);
+    assert.ok(!Number.isNaN(value), line);
+    samples.set(name + labels, value);
+  }
+  return samples;
+}
+
+/** A log that keeps level and message of each line. */
+export function keepingLog(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const keep =
+    (level: string) =>
+    (_fields: unknown, message?: string): void => {
+      lines.push(`${level}: ${message}`);
+    };
+  const log = Object.create(silentLog) as Log;
+  Object.assign(log, { info: keep('info'), warn: keep('warn'), error: keep('error') });
+  return { log, lines };
+}
