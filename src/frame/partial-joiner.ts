@@ -16,8 +16,16 @@ export interface OpenLine {
   id: string;
   /** Position of the first piece's frame: no cursor may pass it while the line is open. */
   startLsn: number;
+  /** How many frames of the stream end before that position. */
+  startOrdinal: number;
   /** Monotonic milliseconds at which the first piece was seen. */
   openedAtMs: number;
+}
+
+/** Where a piece's frame starts: its position, and how many frames of the stream end before it. */
+export interface PieceStart {
+  lsn: number;
+  ordinal: number;
 }
 
 /** Gets a joined line; `line.bytes[0..line.length)` is valid only during the call. */
@@ -39,8 +47,8 @@ export class PartialJoiner {
     this.#onLine = onLine;
   }
 
-  /** Takes one piece, `view` decoded from `bytes`, whose frame starts at `startLsn`. */
-  add(bytes: Uint8Array, view: FrameView, startLsn: number, nowMs: number): void {
+  /** Takes one piece, `view` decoded from `bytes`, whose frame starts at `start`. */
+  add(bytes: Uint8Array, view: FrameView, start: Readonly<PieceStart>, nowMs: number): void {
     const id = Buffer.from(
       bytes.buffer,
       bytes.byteOffset + view.idStart,
@@ -51,7 +59,7 @@ export class PartialJoiner {
     const pieceBytes = view.lineEnd - view.lineStart;
     const held = this.#open[slot];
     if (held !== undefined && !this.#fits(held, pieceBytes)) this.#flush(slot);
-    const line = this.#open[slot] ?? this.#begin(slot, view, id, startLsn, nowMs);
+    const line = this.#open[slot] ?? this.#begin(slot, view, id, start, nowMs);
     this.#append(line, bytes, view.lineStart, view.lineEnd);
     if (view.last || this.#budget.heldBytes > openPartialBytesMax) this.#flush(slot);
   }
@@ -96,11 +104,17 @@ export class PartialJoiner {
     }
   }
 
-  /** The position of the oldest open piece, or undefined when no line is open. */
-  get openLsn(): number | undefined {
+  /** How many bytes all open lines have so far. */
+  get openBytes(): number {
+    return this.openLength(false) + this.openLength(true);
+  }
+
+  /** Where the oldest open piece starts, or undefined when no line is open. */
+  get openStart(): PieceStart | undefined {
     const [out, err] = this.#open;
-    if (out === undefined) return err?.startLsn;
-    return err === undefined ? out.startLsn : Math.min(out.startLsn, err.startLsn);
+    const oldest =
+      out === undefined || (err !== undefined && err.startLsn < out.startLsn) ? err : out;
+    return oldest && { lsn: oldest.startLsn, ordinal: oldest.startOrdinal };
   }
 
   /** When the oldest open line was opened, or undefined. */
@@ -117,10 +131,17 @@ export class PartialJoiner {
     );
   }
 
-  #begin(slot: 0 | 1, view: FrameView, id: string, startLsn: number, openedAtMs: number): OpenLine {
+  #begin(
+    slot: 0 | 1,
+    view: FrameView,
+    id: string,
+    start: Readonly<PieceStart>,
+    openedAtMs: number,
+  ): OpenLine {
     const bytes = Buffer.allocUnsafe(0);
     const { isStderr, seconds, nanos } = view;
-    const line = { isStderr, seconds, nanos, bytes, length: 0, id, startLsn, openedAtMs };
+    const at = { startLsn: start.lsn, startOrdinal: start.ordinal, openedAtMs };
+    const line = { isStderr, seconds, nanos, bytes, length: 0, id, ...at };
     this.#open[slot] = line;
     return line;
   }

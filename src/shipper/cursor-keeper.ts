@@ -13,6 +13,7 @@ export interface KeptCursor {
   endpointId: number;
   file: CursorFile;
   ackLsn: number;
+  ackOrdinal: number;
   place: StreamPlace;
   /** Segment of the last cursor that is on the platter. */
   durableSequence: number;
@@ -59,11 +60,19 @@ export class CursorKeeper {
     }
   }
 
+  /** Writes for the last time. What cannot be written now stays where it is: cursors may lag. */
+  close(): void {
+    this.flush();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dirty.clear();
+  }
+
   #write(cursor: KeptCursor): boolean {
-    const { endpointId, ackLsn, place, containerId } = cursor;
+    const { endpointId, ackLsn, ackOrdinal, place, containerId } = cursor;
     const durable = place.sequence > cursor.durableSequence;
     try {
-      cursor.file.set({ endpointId, ackLsn, place, ackedAtMs: Date.now() }, durable);
+      cursor.file.set({ endpointId, ackLsn, ackOrdinal, place, ackedAtMs: Date.now() }, durable);
     } catch (error) {
       this.#log.error({ containerId, cause: messageOf(error) }, 'a cursor cannot be written');
       return false;

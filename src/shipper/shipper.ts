@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FileSystem } from '../base/file-system.ts';
 import type { Log } from '../base/log.ts';
 import type { Sink } from '../sink/sink.ts';
-import { CommittedLsn, CursorFile, SegmentFiles, StreamReader } from '../wal/index.ts';
+import { CommittedLsn, CursorFile, Quarantine, SegmentFiles, StreamReader } from '../wal/index.ts';
 import { CursorKeeper, type KeptCursor } from './cursor-keeper.ts';
 import { EndpointQueue, type QueueOptions } from './endpoint-queue.ts';
 import { type SourcePosition, StreamSource } from './stream-source.ts';
@@ -35,8 +35,26 @@ export interface ShipperOptions {
   disk: FileSystem;
   log: Log;
   createSink: (endpoint: EndpointOptions) => Sink;
-  /** A cursor stands at `ackLsn`; it would survive a loss of power at `durableLsn`. */
-  onAcknowledged: (containerId: string, ackLsn: number, durableLsn: number) => void;
+  /**
+   * A cursor stands at `ackLsn`, behind `ackOrdinal` frames; it would survive a loss of power
+   * at `durableLsn`.
+   */
+  onAcknowledged: (
+    containerId: string,
+    ackLsn: number,
+    durableLsn: number,
+    ackOrdinal: number,
+  ) => void;
+  /** An endpoint is told that part of a stream is lost; `frames` where that is known. */
+  onLoss?: (
+    containerId: string,
+    endpointKey: string,
+    reason: string,
+    bytes: number,
+    frames: number | undefined,
+  ) => void;
+  /** So many bytes of a damaged file were copied to `quarantine/`. */
+  onQuarantined?: (bytes: number) => void;
 }
 
 interface Shipment {
@@ -48,6 +66,8 @@ interface Shipment {
 
 /** Lost signals are made up for in this time, in milliseconds. */
 const pollMs = 500;
+/** A file that nobody reads is let go of, so that its space comes free when it is unlinked. */
+const idleFileMs = 30_000;
 
 /** See the module comment. */
 export class Shipper {
@@ -63,10 +83,12 @@ export class Shipper {
     this.#options = options;
     this.#files = new SegmentFiles(options.disk);
     this.#keeper = new CursorKeeper(options.log, (cursor) => {
-      options.onAcknowledged(cursor.containerId, cursor.ackLsn, cursor.durableLsn);
+      const { containerId, ackLsn, durableLsn, ackOrdinal } = cursor;
+      options.onAcknowledged(containerId, ackLsn, durableLsn, ackOrdinal);
     });
     this.#poll = setInterval(() => {
       for (const { queue } of this.#queues.values()) queue.poll(performance.now());
+      this.#files.closeIdle(idleFileMs);
     }, pollMs);
   }
 
@@ -111,7 +133,7 @@ export class Shipper {
   async close(): Promise<void> {
     clearInterval(this.#poll);
     await Promise.all([...this.#queues.values()].map(({ queue }) => queue.stop()));
-    this.#keeper.flush();
+    this.#keeper.close();
     this.#options.log.info(this.#counts(), 'delivery has stopped');
   }
 
@@ -120,28 +142,42 @@ export class Shipper {
     const { disk } = this.#options;
     const file = new CursorFile(disk, directory, containerId);
     const kept = file.get(endpointId);
-    const start = { lsn: kept?.ackLsn ?? 0, ...(kept === undefined ? {} : { place: kept.place }) };
+    const start = {
+      lsn: kept?.ackLsn ?? 0,
+      ordinal: kept?.ackOrdinal ?? 0,
+      ...(kept === undefined ? {} : { place: kept.place }),
+    };
     const source = new StreamSource({
       containerId,
       directory,
-      reader: new StreamReader({ disk, directory, containerId, files: this.#files }),
+      reader: new StreamReader({
+        disk,
+        directory,
+        containerId,
+        files: this.#files,
+        quarantine: new Quarantine(disk, directory, (bytes) =>
+          this.#options.onQuarantined?.(bytes),
+        ),
+      }),
       committed: new CommittedLsn(stream.committed),
       labels: stream.labels,
       budget: this.#budget,
       log: this.#options.log.child({ containerId: containerId.slice(0, 12) }),
       start,
+      onLoss: (reason, bytes, frames) =>
+        this.#options.onLoss?.(containerId, endpoint.key, reason, bytes, frames),
     });
     const place = kept?.place ?? { sequence: 0, offset: 0 };
     const durableSequence = place.sequence;
-    const ackLsn = start.lsn;
+    const { lsn: ackLsn, ordinal: ackOrdinal } = start;
     const durable = { durableSequence, durableLsn: 0 };
-    const cursor = { containerId, endpointId, file, ackLsn, place, ...durable };
+    const cursor = { containerId, endpointId, file, ackLsn, ackOrdinal, place, ...durable };
     const { queue } = this.#queueOf(endpoint);
     const shipment = { source, queue, endpointKey: endpoint.key, cursor };
     this.#shipments.set(containerId, shipment);
     queue.add(source);
     // Says where the cursor stood, so that what is already delivered can go.
-    this.#options.onAcknowledged(containerId, ackLsn, 0);
+    this.#options.onAcknowledged(containerId, ackLsn, 0, ackOrdinal);
   }
 
   #drop(shipment: Shipment): void {
@@ -183,6 +219,7 @@ export class Shipper {
     const { cursor } = shipment;
     if (position.lsn <= cursor.ackLsn) return;
     cursor.ackLsn = position.lsn;
+    cursor.ackOrdinal = position.ordinal;
     cursor.place = position.place;
     this.#keeper.moved(cursor);
   }

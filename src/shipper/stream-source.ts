@@ -2,22 +2,40 @@
  * One container's stream on its way to one endpoint: reads the log from its position, takes
  * frames apart, joins pieces of long lines and appends entries to a batch. It keeps no bytes
  * between two turns but open partial lines, so memory does not depend on the backlog.
+ *
+ * Every loss is one entry. It comes from a gap block, or from the reader's own gap where no
+ * block tells of it. What the splitter skips makes none: skipped bytes that the writer saw have
+ * a remark of the writer behind them, and those at the edges of a gap are what that gap cut.
  */
-
 import { openPartialAgeMsMax } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { PushBatch } from '../encode/push-batch.ts';
 import { createFrameView, decodeFrame } from '../frame/frame-decoder.ts';
 import { type FrameHandler, FrameSplitter } from '../frame/frame-splitter.ts';
 import { type OpenLine, type PartialBudget, PartialJoiner } from '../frame/partial-joiner.ts';
-import type { StreamPlace, StreamReader } from '../wal/index.ts';
-import { blockType, type CommittedLsn, decodeMetaRecord } from '../wal/index.ts';
+import {
+  blockType,
+  type CommittedLsn,
+  decodeMetaRecord,
+  type GapRecord,
+  gapLine,
+  gapTimeNs,
+  type StreamPlace,
+  type StreamReader,
+} from '../wal/index.ts';
+import { FrameOrdinal } from './frame-ordinal.ts';
+import { type Loss, lossOfFound, lossOfRange, lossOfRemark, ToldRemarks } from './loss.ts';
 
 /** A place to go on from: everything before `lsn` is in a batch. */
 export interface SourcePosition {
   lsn: number;
+  /** How many frames of the stream end before `lsn`. */
+  ordinal: number;
   place: StreamPlace;
 }
+
+/** Is told of each loss as the endpoint is told of it; `frames` where that is known. */
+export type OnLoss = (reason: string, bytes: number, frames: number | undefined) => void;
 
 /** What one turn met in the stream that is not a line. */
 interface Losses {
@@ -39,7 +57,9 @@ export interface StreamSourceOptions {
   labels: { stdout: string; stderr: string };
   budget: PartialBudget;
   log: Log;
-  start: { lsn: number; place?: StreamPlace };
+  /** Without a place this endpoint is new here and begins at the oldest byte there is. */
+  start: { lsn: number; ordinal: number; place?: StreamPlace };
+  onLoss?: OnLoss;
 }
 
 /** Room for tags, lengths and a timestamp around one line. */
@@ -58,8 +78,18 @@ export class StreamSource implements FrameHandler {
   readonly #splitter = new FrameSplitter(this);
   readonly #joiner: PartialJoiner;
   readonly #view = createFrameView();
+  readonly #onLoss: OnLoss | undefined;
+  readonly #told = new ToldRemarks();
   #lsn: number;
+  readonly #ordinal: FrameOrdinal;
   #place: StreamPlace;
+  #seeksOldest: boolean;
+  /** Up to where the stream is being cut. */
+  #cutLsn: number | undefined;
+  /** Of the frame that was handed out last. */
+  #frameEndLsn = 0;
+  #frameSeconds = 0;
+  #frameNanos = 0;
   #batch: PushBatch | undefined;
   #batchBytesMax = 0;
   #handles: [number, number] = [-1, -1];
@@ -73,15 +103,20 @@ export class StreamSource implements FrameHandler {
     this.#reader = options.reader;
     this.#committed = options.committed;
     this.#log = options.log;
+    this.#onLoss = options.onLoss;
     this.#lsn = options.start.lsn;
+    this.#ordinal = new FrameOrdinal(options.start.ordinal);
+    this.#seeksOldest = options.start.place === undefined;
     this.#place = options.start.place ?? { sequence: 0, offset: 0 };
     this.#joiner = new PartialJoiner(options.budget, (line) => this.#appendJoined(line));
   }
 
   /** Everything before this is in batches; an endpoint that has those may let go of it. */
   get position(): SourcePosition {
-    const openLsn = this.#joiner.openLsn ?? this.#lsn;
-    return { lsn: Math.min(openLsn, this.#lsn), place: { ...this.#place } };
+    const place = { ...this.#place };
+    const open = this.#joiner.openStart;
+    if (open !== undefined && open.lsn < this.#lsn) return { ...open, place };
+    return { lsn: this.#lsn, ordinal: this.#ordinal.value, place };
   }
 
   /** Whether the log has more than was read. */
@@ -111,10 +146,12 @@ export class StreamSource implements FrameHandler {
     this.#batchBytesMax = batchBytesMax;
     this.#nowMs = nowMs;
     this.#handles = [-1, -1];
-    this.#joiner.flush(nowMs - openPartialAgeMsMax);
+    this.#told.forgetBefore(this.#lsn);
     this.#splitter.begin(this.#lsn);
-    this.#reader.seek(this.#lsn, this.#place);
+    this.#ordinal.begin();
     try {
+      if (!this.#flushOpen(nowMs - openPartialAgeMsMax)) return 'full';
+      this.#reader.seek(this.#lsn, this.#place);
       return this.#readTurn();
     } finally {
       this.#lsn = this.#splitter.edgeLsn;
@@ -143,8 +180,7 @@ export class StreamSource implements FrameHandler {
         case 'idle':
           return 'idle';
         case 'gap':
-          if (!this.#cutAt(this.#reader.gap?.toLsn ?? committedLsn)) return 'full';
-          this.#losses.gaps += 1;
+          if (!this.#passFound(committedLsn)) return 'full';
           break;
         case 'block':
           if (!this.#takeBlock()) return 'full';
@@ -157,38 +193,120 @@ export class StreamSource implements FrameHandler {
 
   /** Works through the reader's block. Returns false when the batch is full. */
   #takeBlock(): boolean {
-    const { header, payload } = this.#reader;
+    const { header } = this.#reader;
     const endLsn = header.lsn + header.lsnSpan;
     let goOn = true;
-    if (header.type === blockType.raw) {
-      const from = Math.max(0, this.#splitter.nextLsn - header.lsn);
-      goOn = this.#splitter.feed(payload, from, payload.length);
-    } else if (header.type === blockType.gap) {
-      goOn = header.lsnSpan === 0 || this.#cutAt(endLsn);
-      if (goOn) this.#losses.gaps += 1;
-    } else if (header.type === blockType.meta) {
-      const record = decodeMetaRecord(payload);
-      const goesOn = record?.kind === 'attach' && record.continued;
-      goOn = goesOn || header.lsnSpan === 0 || this.#cutAt(endLsn);
-    }
-    this.#notePlace(header.lsn, endLsn);
+    this.#seeksOldest = false;
+    if (header.type === blockType.raw) goOn = this.#takeRaw();
+    else if (header.type === blockType.gap) goOn = this.#takeGap();
+    else if (header.type === blockType.meta) goOn = this.#takeMeta(endLsn);
+    this.#notePlace(header.lsn, endLsn, goOn);
     return goOn;
   }
 
+  #takeRaw(): boolean {
+    const { header, payload } = this.#reader;
+    const splitter = this.#splitter;
+    const from = Math.max(0, splitter.nextLsn - header.lsn);
+    this.#ordinal.enterBlock(header, from, splitter);
+    if (!splitter.feed(payload, from, payload.length)) return false;
+    this.#ordinal.leaveBlock(header);
+    return true;
+  }
+
+  #takeMeta(endLsn: number): boolean {
+    const { header, payload } = this.#reader;
+    const record = decodeMetaRecord(payload);
+    const goesOn = record?.kind === 'attach' && record.continued;
+    return goesOn || header.lsnSpan === 0 || this.#cutAt(endLsn);
+  }
+
+  #takeGap(): boolean {
+    const { header, payload } = this.#reader;
+    const record = decodeMetaRecord(payload);
+    const gap = record?.kind === 'gap' ? record : undefined;
+    if (header.lsnSpan === 0) return gap === undefined || this.#takeRemark(header.lsn, gap);
+    const reached = { lsn: this.#splitter.edgeLsn, ordinal: this.#ordinal.value };
+    return this.#cutAt(header.lsn + header.lsnSpan, lossOfRange(header, gap, reached));
+  }
+
+  /**
+   * A remark has no position, so no position says whether it was told. In one process it is told
+   * once; after a restart it may come again, the same in text and time.
+   */
+  #takeRemark(lsn: number, record: GapRecord): boolean {
+    const { payload } = this.#reader;
+    if (this.#told.has(lsn, payload)) return true;
+    // Open lines stay open: what the writer met here, the splitter has met as well.
+    const loss = lossOfRemark(record, this.#ordinal.value);
+    const line = lineOf(loss);
+    if (!this.#hasRoom(line.length)) return false;
+    this.#tell(loss, line);
+    this.#told.add(lsn, payload);
+    return true;
+  }
+
+  /** Passes what the reader found missing. Returns false when the batch is full. */
+  #passFound(committedLsn: number): boolean {
+    const { gap } = this.#reader;
+    // What an endpoint finds gone before its first byte was removed in order, not lost.
+    const isNoLoss = gap === undefined || (this.#seeksOldest && gap.reason === 'missing');
+    const loss = isNoLoss ? undefined : lossOfFound(gap, this.#ordinal.value);
+    if (!this.#cutAt(gap?.toLsn ?? committedLsn, loss)) return false;
+    this.#seeksOldest = false;
+    return true;
+  }
+
   /** Remembers the block in which the next frame starts, for the next turn. */
-  #notePlace(lsn: number, endLsn: number): void {
+  #notePlace(lsn: number, endLsn: number, isDone: boolean): void {
     const edgeLsn = this.#splitter.edgeLsn;
-    if (edgeLsn >= endLsn) this.#place = { ...this.#reader.nextPlace };
+    // A remark ends where it begins: only the outcome tells on which side of it we stand.
+    if (edgeLsn >= endLsn && isDone) this.#place = { ...this.#reader.nextPlace };
     else if (edgeLsn >= lsn) this.#place = { ...this.#reader.blockPlace };
   }
 
   /**
-   * The FIFO ended or bytes are lost: no open line can get its end any more. Returns false
-   * when the batch is full before that.
+   * The FIFO ended or bytes are lost: no open line can get its end any more, and the loss is
+   * told. Returns false when the batch is full before all of that; it is to be met again then.
    */
-  #cutAt(lsn: number): boolean {
-    if (!this.#splitter.cut(lsn)) return false;
-    this.#joiner.flush();
+  #cutAt(lsn: number, loss?: Loss): boolean {
+    const ordinal = this.#ordinal.value;
+    this.#frameEndLsn = this.#splitter.edgeLsn;
+    this.#cutLsn = lsn;
+    const isCut = this.#splitter.cut(lsn);
+    this.#cutLsn = undefined;
+    // Frames that only the cut brings to light have no number: the writer counts them nowhere.
+    this.#ordinal.value = ordinal;
+    if (!isCut) return false;
+    const line = loss && lineOf(loss);
+    if (this.#flushOpen() && (line === undefined || this.#hasRoom(line.length))) {
+      if (loss !== undefined && line !== undefined) this.#tell(loss, line);
+      return true;
+    }
+    this.#splitter.begin(this.#frameEndLsn);
+    return false;
+  }
+
+  #tell(loss: Loss, line: Buffer): void {
+    const timeNs = gapTimeNs({ ...loss, lastFrameNs: this.#lastFrameNs() }, Date.now());
+    const seconds = Number(timeNs / 1_000_000_000n);
+    this.#append(true, seconds, Number(timeNs % 1_000_000_000n), line, 0, line.length);
+    this.#losses.gaps += 1;
+    this.#ordinal.value = loss.ordinalBehind;
+    this.#onLoss?.(loss.reason, loss.bytes ?? 0, loss.frames);
+  }
+
+  #lastFrameNs(): bigint | undefined {
+    if (this.#frameSeconds === 0 && this.#frameNanos === 0) return undefined;
+    return BigInt(this.#frameSeconds) * 1_000_000_000n + BigInt(this.#frameNanos);
+  }
+
+  /** Hands out the lines that were opened at or before `openedAtMs`, by default all. */
+  #flushOpen(openedAtMs = Number.POSITIVE_INFINITY): boolean {
+    const oldestMs = this.#joiner.openedAtMs;
+    if (oldestMs === undefined || oldestMs > openedAtMs) return true;
+    if (!this.#hasRoom(this.#joiner.openBytes)) return false;
+    this.#joiner.flush(openedAtMs);
     return true;
   }
 
@@ -196,14 +314,21 @@ export class StreamSource implements FrameHandler {
     const view = this.#view;
     if (!decodeFrame(bytes, start, end, view)) {
       this.#losses.malformedFrames += 1;
+      this.#frameEndLsn = endLsn;
+      this.#ordinal.value += 1;
       return true;
     }
     const joiner = this.#joiner;
     const lineBytes = view.lineEnd - view.lineStart;
     const openBytes = joiner.isOpen ? joiner.openLength(view.isStderr) : 0;
     if (!this.#hasRoom(openBytes + lineBytes)) return false;
+    const ordinal = this.#ordinal.value;
+    this.#ordinal.value = ordinal + 1;
+    this.#frameEndLsn = endLsn;
+    this.#frameSeconds = view.seconds;
+    this.#frameNanos = view.nanos;
     if (view.partial) {
-      joiner.add(bytes, view, endLsn - (end - start) - 4, this.#nowMs);
+      joiner.add(bytes, view, { lsn: endLsn - (end - start) - 4, ordinal }, this.#nowMs);
       return true;
     }
     if (joiner.isOpen && joiner.endOpenLine(bytes, view)) return true;
@@ -212,7 +337,10 @@ export class StreamSource implements FrameHandler {
   }
 
   onSkipped(fromLsn: number, toLsn: number): void {
+    // The end of a cut: open lines are handed out, and the loss is told, by who cuts.
+    if (toLsn === this.#cutLsn) return;
     this.#losses.skippedBytes += toLsn - fromLsn;
+    this.#ordinal.leaveSkipped();
     this.#joiner.flush();
   }
 
@@ -244,4 +372,8 @@ export class StreamSource implements FrameHandler {
     }
     batch.append(handle, seconds, nanos, bytes, start, end);
   }
+}
+
+function lineOf(loss: Loss): Buffer {
+  return Buffer.from(gapLine(loss), 'utf8');
 }

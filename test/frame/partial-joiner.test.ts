@@ -41,7 +41,8 @@ class Bench {
     const bytes = Buffer.concat([Buffer.alloc(3), encodeBody(whole)]);
     const view = this.#view;
     assert.ok(decodeFrame(bytes, 3, bytes.length, view));
-    if (view.partial) this.joiner.add(bytes, view, this.#lsn, nowMs);
+    if (view.partial)
+      this.joiner.add(bytes, view, { lsn: this.#lsn, ordinal: this.#lsn / 100 }, nowMs);
     else if (!this.joiner.endOpenLine(bytes, view)) {
       const start = this.#lsn;
       this.lines.push({
@@ -60,11 +61,11 @@ const piece = (id: string, last = false): Partial<TestFrame> => ({ partial: true
 test('joins the pieces of a line, even when the last one is empty', () => {
   const bench = new Bench();
   bench.put(piece('a'), 'one ');
-  assert.equal(bench.joiner.openLsn, 0);
+  assert.deepEqual(bench.joiner.openStart, { lsn: 0, ordinal: 0 });
   bench.put(piece('a'), 'two');
   bench.put(piece('a', true), '');
   assert.deepEqual(bench.lines, [{ isStderr: false, text: 'one two', seconds: 5, startLsn: 0 }]);
-  assert.equal(bench.joiner.openLsn, undefined);
+  assert.equal(bench.joiner.openStart, undefined);
   assert.equal(bench.budget.heldBytes, 0);
 });
 
@@ -75,7 +76,7 @@ test('keeps the pieces of standard output and standard error apart', () => {
   bench.put({ ...stderr, ...piece('b') }, 'err1 ');
   bench.put(piece('a'), 'out2 ');
   bench.put({ ...stderr, ...piece('b', true) }, 'err2');
-  assert.equal(bench.joiner.openLsn, 0);
+  assert.deepEqual(bench.joiner.openStart, { lsn: 0, ordinal: 0 });
   assert.equal(bench.joiner.openLength(false), 10);
   bench.put(piece('a', true), 'out3');
   assert.deepEqual(bench.texts, ['err1 err2', 'out1 out2 out3']);
@@ -169,7 +170,7 @@ test('forgets open lines when told, and gives their memory back', () => {
   bench.joiner.flush();
   assert.deepEqual(bench.lines, []);
   assert.equal(bench.budget.heldBytes, 0);
-  assert.equal(bench.joiner.openLsn, undefined);
+  assert.equal(bench.joiner.openStart, undefined);
 });
 
 const anyPiece = fc.record({
@@ -186,8 +187,10 @@ test('loses, doubles and reorders no byte of a source, and holds nothing in the 
       const bench = new Bench();
       for (const { text, partial, last, id, source } of pieces) {
         bench.put(partial ? { source, partial, last, id } : { source }, text);
-        const { openLsn } = bench.joiner;
-        assert.equal(openLsn !== undefined, bench.joiner.isOpen);
+        const { openStart } = bench.joiner;
+        assert.equal(openStart !== undefined, bench.joiner.isOpen);
+        // Here every frame is 100 positions long.
+        if (openStart !== undefined) assert.equal(openStart.ordinal, openStart.lsn / 100);
       }
       bench.joiner.flush();
       assert.equal(bench.budget.heldBytes, 0);
