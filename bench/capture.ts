@@ -7,10 +7,8 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import { nodeFileSystem as disk } from '../src/base/file-system.ts';
-import { silentLog } from '../src/base/log.ts';
-import { Containers } from '../src/capture/containers.ts';
-import { LandingArea } from '../src/capture/landing.ts';
 import { containerDirectory, openWalRoot, removeSegmentsBefore } from '../src/wal/index.ts';
+import { testContainers } from '../test/helpers/test-containers.ts';
 
 const [lineBytes = '100', megabytes = '1000'] = process.argv.slice(2);
 const root = fs.mkdtempSync(`${os.tmpdir()}/holdfast-bench-`);
@@ -20,16 +18,11 @@ execFileSync('mkfifo', [fifo]);
 await openWalRoot(disk, root);
 
 const ended = Promise.withResolvers<void>();
-const containers = new Containers({
-  disk,
+const { containers } = testContainers(
   root,
-  landing: new LandingArea(root, silentLog),
-  log: silentLog,
-  now: Date.now,
-  segmentBytesMax: 16 << 20,
-  segmentAgeMsMax: 300_000,
-  hooks: { onStream: () => {}, onAppended: () => {}, onRelease: () => ended.resolve() },
-});
+  { onRelease: () => ended.resolve() },
+  { 'history-max-age': '0s' },
+);
 const identity = {
   containerId,
   containerName: 'bench',
@@ -59,7 +52,7 @@ const cleaner = setInterval(() => {
   removeSegmentsBefore(disk, directory, containerId, Number.MAX_SAFE_INTEGER);
 }, 200);
 await once(writer, 'exit');
-containers.stop(fifo);
+await containers.stop(fifo);
 fs.closeSync(keeper);
 const seconds = (performance.now() - startedMs) / 1000;
 const cpu = process.cpuUsage(startedCpu);

@@ -47,11 +47,13 @@ const delivery = new Delivery({
   log: silentLog,
   logLevel: 'warn',
   events: {
-    onAcknowledged: (containerId, ackLsn) => {
-      if (ackLsn >= (logs.get(containerId)?.endLsn ?? 0)) open.delete(containerId);
+    onAcknowledged: (containerId, { lsn }) => {
+      if (lsn >= (logs.get(containerId)?.endLsn ?? 0)) open.delete(containerId);
       if (open.size === 0) done.resolve();
     },
     onReleased: () => {},
+    onLoss: () => {},
+    onQuarantined: () => {},
   },
 });
 const startedMs = performance.now();

@@ -18,32 +18,51 @@ const allowedRooms: Record<string, readonly string[]> = {
   wal: [],
   encode: [],
   sink: [],
-  capture: ['frame', 'wal'],
+  retention: [],
+  capture: ['frame', 'retention', 'wal'],
   shipper: ['encode', 'frame', 'sink', 'wal'],
   config: ['pipeline'],
+  metrics: [],
   driver: ['capture', 'config', 'pipeline', 'wal'],
-  threads: ['shipper', 'sink'],
-  'main.ts': ['capture', 'config', 'driver', 'threads', 'wal'],
+  threads: ['shipper', 'sink', 'wal'],
+  // Of driver, only what `onlyPartOf` allows.
+  cli: ['config', 'driver', 'frame', 'pipeline', 'shipper', 'sink', 'wal'],
+  'engine.ts': ['capture', 'config', 'driver', 'metrics', 'threads', 'wal'],
+  'main.ts': ['config', 'driver', 'engine.ts'],
 };
 
 /** Which files of `src` may import a package. A package that is not here has no door at all. */
 const doors: Record<string, readonly string[]> = {
+  commander: ['src/cli/program.ts'],
+  'cli-progress': ['src/cli/drain-progress.ts'],
+  dockerode: ['src/cli/find-wal.ts'],
   express: ['src/driver/server.ts'],
   undici: ['src/sink/loki-http.ts'],
   snappy: ['src/encode/snappy.ts'],
   pino: ['src/base/log.ts'],
+  'prom-client': ['src/metrics/registry.ts'],
+  'zstd-napi/binding.js': ['src/wal/zstd.ts'],
   zod: [
     'src/driver/wire.ts',
     'src/wal/container-record.ts',
     'src/wal/endpoint-registry.ts',
     'src/wal/meta-record.ts',
+    'src/wal/observed-clock.ts',
   ],
   'node:ffi': ['src/base/mapped-file.ts'],
-  'node:worker_threads': ['src/threads/delivery.ts', 'src/threads/shipper.worker.ts'],
+  'node:worker_threads': [
+    'src/threads/delivery.ts',
+    'src/threads/sealer.worker.ts',
+    'src/threads/sealing.ts',
+    'src/threads/shipper.worker.ts',
+  ],
 };
 
+/** The one file of `driver` that the command line may know: how a delivery is planned. */
+const onlyPartOf = { from: 'cli', room: 'driver', file: 'src/driver/delivery-plan.ts' };
+
 /** Rooms that are entered through their index only. */
-const roomsWithIndex = ['wal'];
+const roomsWithIndex = ['retention', 'wal'];
 
 const linesMax = { src: 400, scripts: 400, bench: 400, test: 600 };
 
@@ -118,6 +137,25 @@ function passedIndexes(files: readonly SourceFile[]): string[] {
       .filter((target) => roomOf(target) !== roomOf(file.path) && !target.endsWith('/index.ts'))
       .map((target) => `${file.path}: imports ${target}; allowed is the room's index.ts`),
   );
+}
+
+function wrongParts(files: readonly SourceFile[]): string[] {
+  const { from, room, file: allowed } = onlyPartOf;
+  return files
+    .filter((file) => roomOf(file.path) === from)
+    .flatMap((file) =>
+      localImportsOf(file)
+        .filter((target) => roomOf(target) === room && target !== allowed)
+        .map((target) => `${file.path}: imports ${target}; of '${room}' it may know ${allowed}`),
+    );
+}
+
+/** Files of the command line that end the process by themselves, but its entry. */
+function wrongExits(files: readonly SourceFile[]): string[] {
+  const others = files.filter(
+    ({ path: name }) => roomOf(name) === 'cli' && name !== 'src/cli/main.ts',
+  );
+  return linesMatching(others, /\bprocess\.exit\b/, 'only src/cli/main.ts may end the process');
 }
 
 function wrongDoors(files: readonly SourceFile[]): string[] {
@@ -260,6 +298,8 @@ describe('the tree', () => {
 
   it('has sources', () => assert.ok(src.length > 20 && tests.length > 20));
   it('imports between rooms only as the table allows', () => assertNone(wrongRooms(src)));
+  it('lets the command line know one file of the driver', () => assertNone(wrongParts(src)));
+  it('ends the command line in one place', () => assertNone(wrongExits(src)));
   it('enters the log through wal/index.ts only', () => assertNone(passedIndexes(src)));
   it('has one door per package', () => assertNone(wrongDoors(src)));
   it('has no import cycle', () => assertNone(cycles(code)));
@@ -292,6 +332,14 @@ describe('the rules find', () => {
       'import',
     ].map((start) => `${start} '../main.ts';\n`);
     for (const line of text) assert.equal(wrongRooms([file('src/sink/x.ts', line)]).length, 1);
+  });
+
+  it('a command that knows the plugin API, or ends the process', () => {
+    const server = "import { a } from '../driver/server.ts';\n";
+    assert.equal(wrongParts([file('src/cli/x.ts', server)]).length, 1);
+    assert.deepEqual(wrongParts([file('src/threads/x.ts', server)]), []);
+    assert.equal(wrongExits([file('src/cli/x.ts', 'process.exit(1);\n')]).length, 1);
+    assert.deepEqual(wrongExits([file('src/cli/main.ts', 'process.exit(1);\n')]), []);
   });
 
   it('a room that nobody has put into the table', () => {

@@ -1,20 +1,21 @@
 /**
  * Brings the FIFOs of one container into its stream. Bytes are in the log, in the tick that
- * read them, before anybody looks at what they mean. A disk that refuses them cannot hold the
- * container up: the loss is counted and stands in the stream as a gap as soon as it can.
+ * read them, before anybody looks at what they mean. A disk that refuses them holds the
+ * container up for as long as its policy says and never longer: then they are dropped and
+ * counted, and reading goes on.
  */
 import { basename } from 'node:path';
-import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { GapReason, StreamTail, StreamWriter } from '../wal/index.ts';
+import type { StreamTail, StreamWriter } from '../wal/index.ts';
 import { Fifo, type FifoEvents } from './fifo.ts';
-import { FrameCounter } from './frame-counter.ts';
 import type { LandingArea, LandingSlot } from './landing.ts';
+import type { LossReason } from './loss.ts';
+import { type CaptureCounters, type CapturePolicy, StreamAppender } from './stream-appender.ts';
 
 /** What a capture tells its owner. */
 export interface CaptureEvents {
-  /** Something was appended. */
-  onAppended(): void;
+  /** So many stream bytes were appended, or a remark was: 0. */
+  onAppended(bytes: number): void;
   /** dockerd has gone from this FIFO without stopping it; it is closed. */
   onFifoEnded(path: string): void;
 }
@@ -27,29 +28,69 @@ export interface ContainerCaptureOptions {
   events: CaptureEvents;
   log: Log;
   now: () => number;
+  /** Asked with every read; nothing waits and nothing is synced by default. */
+  policy?: () => CapturePolicy;
+  counters?: CaptureCounters;
+  /** Whether a limit lets so many stream bytes in; no limit by default. */
+  admit?: (bytes: number) => boolean;
+  /** Frees room at once; returns whether to try again. */
+  reliefs?: { makeRoom(): boolean };
+  /** Needed for `sync: always`. The promise never rejects. */
+  syncer?: { syncNow(writer: StreamWriter): Promise<void> };
 }
 
-/** What one gap block can stand for: its span is a u32. */
-const gapSpanMax = 0xffff_ffff;
+const defaultPolicy: CapturePolicy = { full: 'drop-oldest', blockTimeoutMs: 0, sync: 'off' };
+const retryMs = 100;
+/** A disk that hangs in a sync does not hold the container up for ever. */
+const syncWaitMsMax = 5000;
+/** What is lost is told in the stream so long after the last loss; later, if that goes on. */
+const settleMs = 1000;
+const settleMsMax = 60_000;
+
+/** A read that could not be taken and that its FIFO waits for. */
+interface Waiting {
+  fifo: Fifo;
+  bytes: number;
+  untilMs: number;
+  timer: NodeJS.Timeout;
+}
 
 /** See the module comment. */
 export class ContainerCapture implements FifoEvents {
   readonly #options: ContainerCaptureOptions;
   readonly #writer: StreamWriter;
-  readonly #counter = new FrameCounter();
+  readonly #policy: () => CapturePolicy;
+  readonly #appender: StreamAppender;
   readonly #fifos = new Map<string, Fifo>();
-  /** Stream bytes that the disk refused and that no gap tells of yet. */
-  #refused = { bytes: 0, frames: 0 };
+  #waiting: Waiting | undefined;
+  #settleTimer: NodeJS.Timeout | undefined;
+  #settleDelayMs = settleMs;
+  #droppedAtMs = 0;
 
   constructor(options: ContainerCaptureOptions) {
+    const { writer, tail, log, now, counters, admit, reliefs } = options;
     this.#options = options;
-    this.#writer = options.writer;
-    this.#counter.restore(options.tail.openLsn, options.tail.openBytes);
+    this.#writer = writer;
+    this.#policy = options.policy ?? (() => defaultPolicy);
+    const policy = this.#policy;
+    this.#appender = new StreamAppender({
+      ...{ writer, tail, log, now, policy, counters, admit, reliefs },
+    });
   }
 
   /** Paths of the FIFOs that are open. */
   get openPaths(): string[] {
     return [...this.#fifos.keys()];
+  }
+
+  /** Output that is lost and that no gap in the stream tells of yet. */
+  get pendingLoss(): { bytes: number; frames: number } {
+    return this.#appender.pendingLoss;
+  }
+
+  /** Whether a FIFO is not being read because its last read finds no room. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
   }
 
   /** Starts to read a FIFO. Throws `fifo_unavailable`. */
@@ -78,23 +119,23 @@ export class ContainerCapture implements FifoEvents {
         : isAttached && leftover.lsn === this.#writer.endLsn;
     if (!isMissing) return false;
     log.info({ bytes: leftover.bytes.length }, 'took in what was read when the process died');
-    this.#take(fifoName, leftover.bytes);
+    if (this.#appender.fifo !== fifoName) this.#switchTo(fifoName);
+    this.#finish(leftover.bytes.length, this.#appender.offer(leftover.bytes));
     return true;
   }
 
   /** The log ended in a torn block and nobody had its bytes: they are lost, how many is unknown. */
   recordTorn(): void {
-    const { log, now, tail } = this.#options;
-    const { endLsn } = this.#writer;
+    const { log, tail } = this.#options;
     log.warn({ bytesOnDisk: tail.tornBytes }, 'the log ends in a torn block; recorded as a gap');
-    const range = { fromLsn: endLsn, toLsn: endLsn, atMs: now() };
-    this.#guarded(() => this.#writer.appendGap({ kind: 'gap', reason: 'torn', ...range }, 0));
+    this.#appender.recordTorn();
   }
 
   /** Reads what is left in the FIFO, all of it before this returns, and lets go of it. */
   stop(path: string): void {
     const fifo = this.#fifos.get(path);
     if (fifo === undefined) return;
+    this.#endWait();
     fifo.drain();
     this.#release(fifo);
   }
@@ -102,43 +143,52 @@ export class ContainerCapture implements FifoEvents {
   /** Ends what a FIFO left behind that will never be opened again. */
   detachUnless(isLive: (fifoName: string) => boolean): void {
     const attached = this.#writer.attachedFifo;
-    if (attached !== undefined && !isLive(attached)) this.#detach(attached);
+    if (attached !== undefined && !isLive(attached)) this.#end(attached);
+  }
+
+  /**
+   * Where reading waits for syncing, resolves when what was appended so far is durable, when
+   * that has failed, or after 5 s. Never rejects.
+   */
+  async synced(): Promise<void> {
+    const { syncer } = this.#options;
+    if (syncer === undefined || this.#policy().sync !== 'always') return;
+    await atMost(syncer.syncNow(this.#writer), syncWaitMsMax);
   }
 
   /** Lets go of all FIFOs without reading on: another process will. */
   close(): void {
-    for (const fifo of this.#fifos.values()) fifo.close();
+    clearTimeout(this.#settleTimer);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    let kept: Fifo | undefined;
+    if (waiting !== undefined) {
+      clearTimeout(waiting.timer);
+      if (this.#appender.retry() === undefined) this.#consumed(waiting.fifo, waiting.bytes);
+      else kept = waiting.fifo;
+    }
+    if (kept === undefined) this.#appender.settle();
+    for (const fifo of this.#fifos.values()) fifo.close(fifo === kept);
     this.#fifos.clear();
     this.#writer.closeSegment();
   }
 
   onBytes(fifo: Fifo, bytes: Uint8Array): void {
-    if (this.#writer.attachedFifo !== fifo.name) {
+    const appender = this.#appender;
+    if (this.#waiting !== undefined) this.#endWait();
+    if (appender.fifo !== fifo.name) {
       this.#switchTo(fifo.name);
       // From here on the bytes have a place, so that a kill finds it with them.
-      fifo.consumed(0, this.#writer.endLsn);
+      this.#consumed(fifo, 0);
     }
-    this.#take(fifo.name, bytes);
-    fifo.consumed(bytes.length, this.#writer.endLsn);
-  }
-
-  /** Appends what a FIFO delivered. */
-  #take(fifoName: string, bytes: Uint8Array): void {
-    const writer = this.#writer;
-    if (writer.attachedFifo !== fifoName) this.#switchTo(fifoName);
-    this.#counter.count(bytes, writer.endLsn);
-    try {
-      if (this.#refused.bytes > 0) {
-        this.#recordRefused();
-        this.#counter.count(bytes, writer.endLsn);
-      }
-      writer.appendRaw(bytes, this.#counter.flags, this.#counter.stats);
-    } catch (error) {
-      this.#refuse(bytes.length, error);
+    const reason = appender.offer(bytes);
+    if (reason !== undefined && this.#mayWait(fifo)) {
+      this.#wait(fifo, bytes.length);
       return;
     }
-    if (this.#counter.skipped.length > 0) this.#recordSkipped('desync');
-    this.#options.events.onAppended();
+    this.#finish(bytes.length, reason);
+    this.#consumed(fifo, bytes.length);
+    if (this.#policy().sync === 'always' && !fifo.isDraining) this.#pauseUntilSynced(fifo);
   }
 
   onEnd(fifo: Fifo): void {
@@ -146,16 +196,113 @@ export class ContainerCapture implements FifoEvents {
     this.#options.events.onFifoEnded(fifo.path);
   }
 
+  /** What was offered is in the log, or it is given up. */
+  #finish(bytes: number, reason: LossReason | undefined): void {
+    if (reason === undefined) {
+      if (!this.#appender.isDropping) this.#settleDelayMs = settleMs;
+      this.#options.events.onAppended(bytes);
+      return;
+    }
+    this.#appender.drop(reason);
+    this.#droppedAtMs = performance.now();
+    this.#settleTimer ??= setTimeout(() => this.#settle(), this.#settleDelayMs).unref();
+  }
+
+  /** The first bytes that landed are done with; what lands next belongs at the end of the log. */
+  #consumed(fifo: Fifo, bytes: number): void {
+    if (bytes > 0 || this.#appender.isAttached) fifo.consumed(bytes, this.#writer.endLsn);
+  }
+
+  /** A container that falls silent after a loss has it in its log all the same. */
+  #settle(): void {
+    this.#settleTimer = undefined;
+    const restMs = this.#droppedAtMs + this.#settleDelayMs - performance.now();
+    if (restMs <= 0 && this.#waiting === undefined) {
+      this.#settleDelayMs = Math.min(settleMsMax, this.#settleDelayMs * 2);
+      if (this.#appender.settle()) {
+        this.#moveSlots();
+        this.#options.events.onAppended(0);
+        if (this.#fifos.size === 0) this.#writer.closeSegment();
+        return;
+      }
+    }
+    const delayMs = Math.max(restMs, retryMs);
+    this.#settleTimer = setTimeout(() => this.#settle(), delayMs).unref();
+  }
+
+  /** The log has grown by a gap: what lands next in the FIFO that stands last belongs behind it. */
+  #moveSlots(): void {
+    for (const fifo of this.#fifos.values()) {
+      if (fifo.name === this.#appender.fifo) this.#consumed(fifo, 0);
+    }
+  }
+
+  #mayWait(fifo: Fifo): boolean {
+    const { full, blockTimeoutMs } = this.#policy();
+    if (full !== 'block' || blockTimeoutMs <= 0) return false;
+    return !fifo.isDraining && !this.#appender.isDropping;
+  }
+
+  /** The FIFO is not read until its last read is in the log, or is given up. */
+  #wait(fifo: Fifo, bytes: number): void {
+    fifo.pause();
+    this.#appender.hold();
+    // A gap may have been written before the bytes were refused.
+    this.#consumed(fifo, 0);
+    const untilMs = performance.now() + this.#policy().blockTimeoutMs;
+    const timer = setTimeout(() => this.#tryAgain(), retryMs);
+    this.#waiting = { fifo, bytes, untilMs, timer };
+  }
+
+  #tryAgain(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const reason = this.#appender.retry();
+    if (reason !== undefined && performance.now() < waiting.untilMs) {
+      this.#consumed(waiting.fifo, 0);
+      waiting.timer = setTimeout(() => this.#tryAgain(), retryMs);
+      return;
+    }
+    this.#waitOver(waiting, reason);
+  }
+
+  /** Nothing can wait any longer: one more try, now. */
+  #endWait(): void {
+    const waiting = this.#waiting;
+    if (waiting !== undefined) this.#waitOver(waiting, this.#appender.retry());
+  }
+
+  #waitOver(waiting: Waiting, reason: LossReason | undefined): void {
+    const { fifo, bytes, timer } = waiting;
+    clearTimeout(timer);
+    this.#waiting = undefined;
+    this.#finish(bytes, reason);
+    this.#consumed(fifo, bytes);
+    if (this.#policy().sync === 'always') this.#pauseUntilSynced(fifo);
+    else fifo.resume();
+  }
+
+  #pauseUntilSynced(fifo: Fifo): void {
+    const { syncer } = this.#options;
+    if (syncer === undefined) return fifo.resume();
+    fifo.pause();
+    void atMost(syncer.syncNow(this.#writer), syncWaitMsMax).then(() => {
+      if (this.#waiting?.fifo !== fifo) fifo.resume();
+    });
+  }
+
   #release(fifo: Fifo): void {
+    this.#endWait();
     fifo.close();
     this.#fifos.delete(fifo.path);
-    if (this.#refused.bytes > 0) {
-      const { bytes, frames } = this.#refused;
-      this.#options.log.error({ bytes, frames }, 'output was lost: the WAL could not be written');
-      this.#guarded(() => this.#recordRefused());
-    }
-    if (this.#writer.attachedFifo === fifo.name) this.#detach(fifo.name);
+    this.#end(fifo.name);
     if (this.#fifos.size === 0) this.#writer.closeSegment();
+  }
+
+  #end(fifoName: string): void {
+    const { endLsn } = this.#writer;
+    this.#appender.end(fifoName);
+    if (this.#writer.endLsn !== endLsn) this.#options.events.onAppended(0);
   }
 
   /**
@@ -163,66 +310,18 @@ export class ContainerCapture implements FifoEvents {
    * will write to it any more; whatever it still holds comes first.
    */
   #switchTo(fifoName: string): void {
-    const attached = this.#writer.attachedFifo;
+    const current = this.#appender.fifo;
     for (const other of this.#fifos.values()) {
-      if (other.name !== fifoName && other.name === attached) other.drain();
+      if (other.name !== fifoName && other.name === current) other.drain();
     }
-    this.#guarded(() => this.#writer.appendAttach(fifoName));
-    this.#cut();
+    this.#appender.begin(fifoName);
   }
+}
 
-  #detach(fifoName: string): void {
-    this.#guarded(() => this.#writer.appendDetach(fifoName));
-    this.#cut();
-    this.#options.events.onAppended();
-  }
-
-  #cut(): void {
-    this.#counter.cut(this.#writer.endLsn);
-    if (this.#counter.skipped.length > 0) this.#recordSkipped('cut');
-  }
-
-  #recordSkipped(reason: GapReason): void {
-    const { log, now } = this.#options;
-    for (const { fromLsn, toLsn } of this.#counter.skipped) {
-      log.warn({ reason, fromLsn, toLsn }, 'part of the stream is lost; recorded as a gap');
-      const gap = { kind: 'gap' as const, reason, fromLsn, toLsn, atMs: now() };
-      this.#guarded(() => this.#writer.appendGap(gap, 0));
-    }
-    this.#counter.skipped = [];
-  }
-
-  #refuse(bytes: number, error: unknown): void {
-    if (this.#refused.bytes === 0) {
-      const cause = messageOf(error);
-      this.#options.log.error({ cause }, 'the WAL cannot be written; output is being lost');
-    }
-    this.#refused.bytes += bytes;
-    this.#refused.frames += this.#counter.stats.frames;
-  }
-
-  /** Writes the gap for what was refused. Throws what the disk throws. */
-  #recordRefused(): void {
-    const { bytes, frames } = this.#refused;
-    while (this.#refused.bytes > 0) {
-      const fromLsn = this.#writer.endLsn;
-      const span = Math.min(this.#refused.bytes, gapSpanMax);
-      const range = { fromLsn, toLsn: fromLsn + span, atMs: this.#options.now() };
-      const gap = { kind: 'gap' as const, reason: 'disk' as const, ...range };
-      this.#writer.appendGap({ ...gap, frames: this.#refused.frames }, span);
-      this.#refused = { bytes: this.#refused.bytes - span, frames: 0 };
-    }
-    this.#options.log.error({ bytes, frames }, 'the WAL can be written again; gap recorded');
-    this.#counter.restore(this.#writer.endLsn, Buffer.alloc(0));
-    this.#counter.skipped = [];
-  }
-
-  /** Runs an append whose loss costs no bytes of the container; a failing disk only delays it. */
-  #guarded(append: () => void): void {
-    try {
-      append();
-    } catch (error) {
-      this.#options.log.error({ cause: messageOf(error) }, 'a remark could not be written');
-    }
-  }
+/** Resolves with the promise, or after a time. */
+async function atMost(promise: Promise<void>, ms: number): Promise<void> {
+  const timeout = Promise.withResolvers<void>();
+  const timer = setTimeout(timeout.resolve, ms);
+  await Promise.race([promise, timeout.promise]);
+  clearTimeout(timer);
 }

@@ -5,76 +5,30 @@
  */
 import fs from 'node:fs';
 import { basename } from 'node:path';
-import { DriverError, messageOf } from '../base/errors.ts';
-import type { FileSystem } from '../base/file-system.ts';
-import type { Log } from '../base/log.ts';
+import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
 import {
-  CommittedLsn,
   type ContainerRecord,
   containerDirectory,
   createContainerDirectory,
   hasSegments,
   listContainers,
   readContainerRecord,
-  recoverTail,
   removeContainer,
-  removeSegmentsBefore,
-  type SegmentLimits,
-  StreamWriter,
   writeContainerRecord,
   writeContainerRecordDurably,
 } from '../wal/index.ts';
-import { ContainerCapture } from './container-capture.ts';
-import type { LandingArea } from './landing.ts';
-
-/** Who a container is and how it wants its lines shipped, as StartLogging tells it. */
-export type ContainerIdentity = Omit<ContainerRecord, 'version' | 'fifos'>;
-
-/** What delivery needs to read one container's stream. */
-export interface DeliverableStream {
-  directory: string;
-  committed: SharedArrayBuffer;
-  record: ContainerIdentity;
-}
-
-/** Signals to delivery. None of them may throw or wait. */
-export interface ContainersHooks {
-  /** The stream is there, or its identity or options have changed. */
-  onStream(stream: DeliverableStream): void;
-  /** Bytes were appended. */
-  onAppended(containerId: string): void;
-  /** Let go of the container and answer through `released`. */
-  onRelease(containerId: string): void;
-}
-
-/** What the registry needs; `now` is Unix milliseconds. */
-export interface ContainersOptions extends SegmentLimits {
-  disk: FileSystem;
-  root: string;
-  landing: LandingArea;
-  log: Log;
-  now: () => number;
-  hooks: ContainersHooks;
-}
-
-interface Container {
-  record: ContainerIdentity;
-  directory: string;
-  committed: CommittedLsn;
-  writer: StreamWriter;
-  capture: ContainerCapture;
-  /** A former process died in the middle of a write. */
-  isTorn: boolean;
-  ackLsn: number;
-  /** StartLogging calls that are under way. */
-  starts: number;
-  state: 'kept' | 'releasing';
-}
+import type { Acknowledged, ContainerIdentity, ContainerLog } from './container-log.ts';
+import {
+  type ContainersOptions,
+  type DeliverableStream,
+  openLog,
+  segmentLimitsOf,
+} from './open-log.ts';
 
 /** See the module comment. */
 export class Containers {
   readonly #options: ContainersOptions;
-  readonly #containers = new Map<string, Container>();
+  readonly #containers = new Map<string, ContainerLog>();
   readonly #idByFifo = new Map<string, string>();
   readonly #starting = new Map<string, Promise<void>>();
 
@@ -107,10 +61,15 @@ export class Containers {
     container.starts += 1;
     const fifos = [...container.capture.openPaths, fifoPath];
     try {
-      const { disk } = this.#options;
-      await writeContainerRecordDurably(disk, container.directory, { ...identity, fifos });
+      await this.#withRoom(() =>
+        writeContainerRecordDurably(this.#options.disk, container.directory, {
+          ...identity,
+          fifos,
+        }),
+      );
       container.capture.open(fifoPath);
-      container.record = identity;
+      this.#identify(container, identity);
+      container.endedAtMs = undefined;
       this.#idByFifo.set(fifoPath, containerId);
     } finally {
       container.starts -= 1;
@@ -121,13 +80,15 @@ export class Containers {
     this.#options.hooks.onStream(this.#deliverable(container));
   }
 
-  /** Drains a FIFO and lets go of it. Returns false, and does nothing, when it is not known. */
-  stop(fifoPath: string): boolean {
+  /** Drains a FIFO and lets go of it, in this tick. Resolves with false when it is not known. */
+  async stop(fifoPath: string): Promise<boolean> {
     const containerId = this.#idByFifo.get(fifoPath);
     const container = containerId === undefined ? undefined : this.#containers.get(containerId);
     if (container === undefined) return false;
     container.capture.stop(fifoPath);
     this.#fifoGone(container, fifoPath);
+    // Where every read is synced before the next, the last one is too.
+    if (container.policy.sync === 'always') await container.capture.synced();
     return true;
   }
 
@@ -152,21 +113,39 @@ export class Containers {
     }
   }
 
-  /**
-   * Every endpoint of the container has acknowledged up to `ackLsn`. What lies before
-   * `durableLsn` can be unlinked: the cursors behind it would survive a loss of power.
-   */
-  acknowledged(containerId: string, ackLsn: number, durableLsn: number): void {
+  /** Every endpoint of the container has come this far. What may go goes with the next round. */
+  acknowledged(containerId: string, position: Acknowledged): void {
     const container = this.#containers.get(containerId);
-    if (container === undefined || ackLsn < container.ackLsn) return;
-    container.ackLsn = ackLsn;
-    const { disk, log } = this.#options;
-    try {
-      removeSegmentsBefore(disk, container.directory, containerId, durableLsn);
-    } catch (error) {
-      log.error({ containerId, cause: messageOf(error) }, 'segments cannot be removed');
-    }
+    if (container === undefined) return;
+    container.acknowledged(position);
     this.#releaseIfDone(container);
+  }
+
+  /** Whether a container ships nowhere: then nothing of it waits for delivery. */
+  setLocal(containerId: string, isLocal: boolean): void {
+    const container = this.#containers.get(containerId);
+    if (container !== undefined) container.isLocal = isLocal;
+  }
+
+  /** Lets go of a container if nothing and nobody needs anything of it. */
+  releaseIfDone(containerId: string): void {
+    const container = this.#containers.get(containerId);
+    if (container !== undefined) this.#releaseIfDone(container);
+  }
+
+  /** Lets go of an ended container of which all is delivered. Returns whether it is going. */
+  forget(containerId: string): boolean {
+    const container = this.#containers.get(containerId);
+    if (container === undefined || container.state === 'releasing') return false;
+    if (!container.isIdle || !container.isDelivered) return false;
+    container.state = 'releasing';
+    this.#options.hooks.onRelease(containerId);
+    return true;
+  }
+
+  /** All logs there are. */
+  logs(): IterableIterator<ContainerLog> {
+    return this.#containers.values();
   }
 
   /** Delivery holds nothing of the container any more. */
@@ -188,52 +167,42 @@ export class Containers {
     this.#idByFifo.clear();
   }
 
-  #deliverable(container: Container): DeliverableStream {
+  #deliverable(container: ContainerLog): DeliverableStream {
     const { directory, committed, record } = container;
     return { directory, committed: committed.buffer, record };
   }
 
-  async #create(identity: ContainerIdentity): Promise<Container> {
+  async #create(identity: ContainerIdentity): Promise<ContainerLog> {
     const { disk, root } = this.#options;
     const { containerId } = identity;
-    await createContainerDirectory(disk, root, containerId);
+    await this.#withRoom(() => createContainerDirectory(disk, root, containerId));
     return this.#containers.get(containerId) ?? this.#open(identity);
   }
 
-  #open(identity: ContainerIdentity): Container {
-    const { disk, root, landing, log, now, hooks } = this.#options;
-    const { segmentBytesMax, segmentAgeMsMax } = this.#options;
+  /** Does what needs a little room on the disk; if there is none, makes some and tries again. */
+  async #withRoom(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      const errno = errnoOf(error);
+      const isFull = errno === 'ENOSPC' || errno === 'EDQUOT';
+      if (!isFull || !this.#options.upkeep().makeRoom()) throw error;
+      await write();
+    }
+  }
+
+  /** From now on the container is this one, with these options. */
+  #identify(container: ContainerLog, identity: ContainerIdentity): void {
+    container.record = identity;
+    container.policy = this.#options.policyOf(identity.logOpts);
+    container.writer.configure(segmentLimitsOf(container.policy));
+  }
+
+  #open(identity: ContainerIdentity): ContainerLog {
     const { containerId } = identity;
-    const directory = containerDirectory(root, containerId);
-    const tail = recoverTail(disk, directory, containerId);
-    const committed = new CommittedLsn();
-    const limits = { segmentBytesMax, segmentAgeMsMax };
-    const options = { disk, directory, containerId, tail, committed, now, ...limits };
-    const writer = new StreamWriter(options);
-    const events = {
-      onAppended: () => hooks.onAppended(containerId),
-      onFifoEnded: (path: string) => this.#fifoEnded(containerId, path),
-    };
-    const childLog = log.child({ containerId: containerId.slice(0, 12) });
-    const capture = new ContainerCapture({
-      writer,
-      tail,
-      landing,
-      events,
-      log: childLog,
-      now,
+    const container = openLog(this.#options, identity, (path) => {
+      this.#fifoEnded(containerId, path);
     });
-    const container: Container = {
-      record: identity,
-      directory,
-      committed,
-      writer,
-      capture,
-      isTorn: tail.tornBytes > 0,
-      ackLsn: 0,
-      starts: 0,
-      state: 'kept',
-    };
     this.#containers.set(containerId, container);
     return container;
   }
@@ -242,29 +211,38 @@ export class Containers {
    * Takes up what is on disk, with its live FIFOs; undefined when there is nothing. `identity`
    * stands in for a record that is damaged: a container must start all the same.
    */
-  #recover(containerId: string, identity?: ContainerIdentity): Container | undefined {
+  #recover(containerId: string, identity?: ContainerIdentity): ContainerLog | undefined {
     const record = this.#readRecord(containerId, identity);
-    if (record === undefined) {
-      const { disk, root, log } = this.#options;
-      if (!hasSegments(disk, root, containerId)) {
-        if (identity === undefined) removeContainer(disk, root, containerId);
-        return undefined;
-      }
-      if (identity === undefined) {
-        log.error({ containerId }, 'a container has logs but no record; they are kept, unread');
-        return undefined;
-      }
-    }
+    if (record === undefined && !this.#hasLogOf(containerId, identity)) return undefined;
     const known = identity ?? record;
     if (known === undefined) return undefined;
     const container = this.#open(known);
-    this.#salvage(container, record?.fifos ?? []);
-    for (const path of record?.fifos ?? []) this.#reattach(container, path);
-    const names = new Set(container.capture.openPaths.map((path) => basename(path)));
-    container.capture.detachUnless((name) => names.has(name));
-    if (record !== undefined && names.size !== record.fifos.length) this.#writeRecord(container);
+    container.endedAtMs = record?.endedAtMs ?? this.#options.clock.now();
+    this.#takeUpFifos(container, record?.fifos ?? []);
     this.#options.hooks.onStream(this.#deliverable(container));
     return container;
+  }
+
+  /** Whether there is a log to go on with, although no record says whose it is. */
+  #hasLogOf(containerId: string, identity: ContainerIdentity | undefined): boolean {
+    const { disk, root, log } = this.#options;
+    if (!hasSegments(disk, root, containerId)) {
+      if (identity === undefined) removeContainer(disk, root, containerId);
+      return false;
+    }
+    if (identity !== undefined) return true;
+    log.error({ containerId }, 'a container has logs but no record; they are kept, unread');
+    return false;
+  }
+
+  /** Goes on with the FIFOs that a former process read, as far as they are there. */
+  #takeUpFifos(container: ContainerLog, paths: readonly string[]): void {
+    this.#salvage(container, paths);
+    for (const path of paths) this.#reattach(container, path);
+    const names = new Set(container.capture.openPaths.map((path) => basename(path)));
+    container.capture.detachUnless((name) => names.has(name));
+    if (names.size > 0) container.endedAtMs = undefined;
+    if (names.size !== paths.length) this.#writeRecord(container);
   }
 
   #readRecord(containerId: string, identity?: ContainerIdentity): ContainerRecord | undefined {
@@ -279,7 +257,7 @@ export class Containers {
   }
 
   /** The FIFO that stands last in the stream comes first: its bytes belong at the very end. */
-  #salvage(container: Container, paths: readonly string[]): void {
+  #salvage(container: ContainerLog, paths: readonly string[]): void {
     const { writer, capture, isTorn } = container;
     const names = paths.map((path) => basename(path));
     const attached = writer.attachedFifo;
@@ -288,7 +266,7 @@ export class Containers {
     if (isTorn && !isSalvaged) capture.recordTorn();
   }
 
-  #reattach(container: Container, path: string): void {
+  #reattach(container: ContainerLog, path: string): void {
     const { containerId } = container.record;
     try {
       container.capture.open(path);
@@ -308,35 +286,33 @@ export class Containers {
     this.#fifoGone(container, path);
   }
 
-  #fifoGone(container: Container, path: string): void {
+  #fifoGone(container: ContainerLog, path: string): void {
     this.#idByFifo.delete(path);
+    if (container.capture.openPaths.length === 0) container.endedAtMs = this.#options.clock.now();
     this.#writeRecord(container);
     this.#releaseIfDone(container);
   }
 
-  #writeRecord(container: Container): void {
+  #writeRecord(container: ContainerLog): void {
     const { disk, log } = this.#options;
-    const { record, directory, capture } = container;
+    const { record, directory, capture, endedAtMs } = container;
+    const ended = endedAtMs === undefined ? {} : { endedAtMs };
     try {
-      writeContainerRecord(disk, directory, { ...record, fifos: capture.openPaths });
+      writeContainerRecord(disk, directory, { ...record, fifos: capture.openPaths, ...ended });
     } catch (error) {
       log.error({ containerId: record.containerId, cause: messageOf(error) }, 'record not written');
     }
   }
 
-  /** Nothing live, nothing undelivered: delivery lets go first, then the directory goes. */
-  #releaseIfDone(container: Container): void {
-    const { record, capture, writer } = container;
-    if (capture.openPaths.length > 0 || container.starts > 0) return;
-    if (container.state === 'releasing') return;
-    if (container.ackLsn < writer.endLsn) return;
-    container.state = 'releasing';
-    this.#options.hooks.onRelease(record.containerId);
+  /** Nothing live, undelivered or remembered: delivery lets go first, then the directory goes. */
+  #releaseIfDone(container: ContainerLog): void {
+    if (container.isForgotten(this.#options.clock.now())) this.forget(container.containerId);
   }
 
   #forget(containerId: string): void {
     const container = this.#containers.get(containerId);
     const { disk, root, log } = this.#options;
+    if (container !== undefined) this.#options.syncer.remove(container.writer);
     container?.capture.close();
     this.#containers.delete(containerId);
     try {

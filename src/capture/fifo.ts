@@ -20,16 +20,21 @@ export interface FifoEvents {
 /** See the module comment. */
 export class Fifo {
   readonly path: string;
+  /** The name by which the log tells FIFOs apart. */
+  readonly name: string;
   readonly #events: FifoEvents;
   readonly #fd: number;
   readonly #socket: net.Socket;
   readonly #landing: LandingSlot;
   readonly #pacer = new ReadPacer();
   #open = true;
+  #isPaused = false;
+  #isDraining = false;
 
   /** Opens the FIFO and starts to read. Throws `fifo_unavailable` when there is none. */
   constructor(fifoPath: string, land: () => LandingSlot, events: FifoEvents) {
     this.path = fifoPath;
+    this.name = path.basename(fifoPath);
     this.#events = events;
     this.#fd = openFifo(fifoPath);
     this.#landing = land();
@@ -43,8 +48,9 @@ export class Fifo {
         callback: (length) => {
           if (!this.#open) return false;
           events.onBytes(this, readBuffer.subarray(0, length));
+          if (this.#isPaused) return false;
           if (!this.#pacer.shouldRest(length, performance.now())) return true;
-          setTimeout(() => this.#socket.resume(), restMs);
+          setTimeout(() => this.#read(), restMs);
           return false;
         },
       },
@@ -54,9 +60,24 @@ export class Fifo {
     this.#socket.resume();
   }
 
-  /** The name by which the log tells FIFOs apart. */
-  get name(): string {
-    return path.basename(this.path);
+  /** Whether bytes come from `drain`: then nothing can be put off. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /**
+   * Nothing is read until `resume`; what was read last stays where it landed, and whoever
+   * writes into the FIFO waits once the pipe is full. Draining goes on all the same.
+   */
+  pause(): void {
+    this.#isPaused = true;
+    if (this.#open) this.#socket.pause();
+  }
+
+  /** Reads on after `pause`. */
+  resume(): void {
+    this.#isPaused = false;
+    this.#read();
   }
 
   /**
@@ -64,6 +85,15 @@ export class Fifo {
    * has gone.
    */
   drain(): boolean {
+    this.#isDraining = true;
+    try {
+      return this.#drain();
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  #drain(): boolean {
     while (this.#open) {
       const { drainBuffer } = this.#landing;
       const length = readNow(this.#fd, drainBuffer);
@@ -79,13 +109,21 @@ export class Fifo {
     this.#landing.consumed(length, lsn);
   }
 
-  /** Stops reading; what is in the pipe stays there. */
-  close(): void {
+  /**
+   * Stops reading; what is in the pipe stays there. `keepsLanded`: so does what was read last
+   * and is not in the log, for the next process to take in.
+   */
+  close(keepsLanded = false): void {
     if (!this.#open) return;
     this.#open = false;
     this.#socket.destroy();
+    if (keepsLanded) return;
     // Not before the handle is closed: until then a read may still be under way into it.
     this.#socket.once('close', () => this.#landing.release());
+  }
+
+  #read(): void {
+    if (this.#open && !this.#isPaused) this.#socket.resume();
   }
 
   #ended(): void {

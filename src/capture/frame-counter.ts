@@ -12,6 +12,8 @@ export interface SkippedRange {
   toLsn: number;
 }
 
+const noBytes = new Uint8Array(0);
+
 /** See the module comment. One per container's stream. */
 export class FrameCounter implements FrameHandler {
   readonly #splitter = new FrameSplitter(this);
@@ -28,12 +30,21 @@ export class FrameCounter implements FrameHandler {
   };
   /** Block flags of the bytes given to `count` last. */
   flags = 0;
+  /** Whether they began where the place in the stream was lost. */
+  startedLost = false;
+  /** Whether the first frame that ended in them ends a line: 1, or 0. */
+  firstLines = 0;
   /** What had to be skipped since this was emptied last. */
   skipped: SkippedRange[] = [];
   #blockLsn = 0;
   #blockBytes = 0;
   #hasTime = false;
   #muted = false;
+  /** Of the last frame that was counted, and of the last one that is on disk. */
+  #seconds = 0;
+  #nanos = 0;
+  #keptSeconds = -1;
+  #keptNanos = 0;
 
   /** Goes on where a log ends whose last bytes, from a frame's start on, are `openBytes`. */
   restore(openLsn: number, openBytes: Uint8Array): void {
@@ -48,6 +59,34 @@ export class FrameCounter implements FrameHandler {
     this.#splitter.cut(lsn);
   }
 
+  /** Whether the next byte is a frame's first, as far as one can know. */
+  get isOnEdge(): boolean {
+    return this.#splitter.carriedBytes === 0 && !this.#splitter.isLost;
+  }
+
+  /** Counts once more, as the first bytes behind a loss: they begin at `lsn` and on a frame. */
+  recount(bytes: Uint8Array, lsn: number): void {
+    this.restore(lsn, noBytes);
+    this.skipped = [];
+    this.count(bytes, lsn);
+  }
+
+  /** The bytes given to `count` last are on disk. */
+  kept(): void {
+    if (!this.#hasTime) return;
+    this.#keptSeconds = this.#seconds;
+    this.#keptNanos = this.#nanos;
+  }
+
+  /**
+   * Unix nanoseconds, in decimal, of the last frame that is on disk; undefined when there was
+   * none since the process started, or none with a time after 1970.
+   */
+  get lastKeptNs(): string | undefined {
+    if (!(this.#keptSeconds >= 0)) return undefined;
+    return (BigInt(this.#keptSeconds) * 1_000_000_000n + BigInt(this.#keptNanos)).toString();
+  }
+
   /** Counts bytes that begin at `lsn`; the result is in `stats` and `flags`. */
   count(bytes: Uint8Array, lsn: number): void {
     const { stats } = this;
@@ -60,12 +99,14 @@ export class FrameCounter implements FrameHandler {
     this.#hasTime = false;
     this.#blockLsn = lsn;
     this.#blockBytes = bytes.length;
-    const startsOnFrame = this.#isOnEdge();
+    const startsOnFrame = this.isOnEdge;
     const wasLost = this.#splitter.isLost;
+    this.startedLost = wasLost;
+    this.firstLines = 0;
     stats.firstFrameOffset = startsOnFrame ? 0 : noFrame;
     this.flags = startsOnFrame ? blockFlag.startsOnFrame : 0;
     this.#splitter.feed(bytes, 0, bytes.length);
-    if (this.#isOnEdge()) this.flags |= blockFlag.endsOnFrame;
+    if (this.isOnEdge) this.flags |= blockFlag.endsOnFrame;
     if (wasLost && !this.#splitter.isLost) this.flags |= blockFlag.afterResync;
   }
 
@@ -82,7 +123,10 @@ export class FrameCounter implements FrameHandler {
     if (!decodeFrame(bytes, start, end, view)) return true;
     this.flags |= view.isStderr ? blockFlag.hasStderr : blockFlag.hasStdout;
     if (view.partial) this.flags |= blockFlag.hasPartial;
-    if (!view.partial || view.last) stats.lines += 1;
+    if (!view.partial || view.last) {
+      stats.lines += 1;
+      if (stats.frames === 1) this.firstLines = 1;
+    }
     this.#countTime(view.seconds, view.nanos);
     return true;
   }
@@ -91,12 +135,10 @@ export class FrameCounter implements FrameHandler {
     if (!this.#muted) this.skipped.push({ fromLsn, toLsn });
   }
 
-  #isOnEdge(): boolean {
-    return this.#splitter.carriedBytes === 0 && !this.#splitter.isLost;
-  }
-
   #countTime(seconds: number, nanos: number): void {
     const { stats } = this;
+    this.#seconds = seconds;
+    this.#nanos = nanos;
     if (!this.#hasTime) {
       this.#hasTime = true;
       stats.minSeconds = seconds;

@@ -5,7 +5,8 @@
  */
 import { DriverError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Containers, ContainersHooks, DeliverableStream } from '../capture/containers.ts';
+import type { Containers } from '../capture/containers.ts';
+import type { ContainersHooks, DeliverableStream } from '../capture/open-log.ts';
 import type { EndpointRegistry } from '../wal/index.ts';
 import { type DeliveryPlan, planDelivery } from './delivery-plan.ts';
 
@@ -75,7 +76,9 @@ export class DeliveryLink implements ContainersHooks {
     const { env, host, registry, delivery } = this.#options;
     const plan = await planDelivery(stream, env, host, registry);
     const { containerId } = stream.record;
-    if (plan === undefined || this.#planning.get(containerId) !== token) return;
+    if (this.#planning.get(containerId) !== token) return;
+    this.#options.containers().setLocal(containerId, plan === undefined);
+    if (plan === undefined) return;
     this.#shipping.add(containerId);
     delivery.stream(plan);
   }

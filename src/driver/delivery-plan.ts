@@ -3,7 +3,7 @@
  * endpoint, under which labels. Resolved anew at each start of the plugin, so that a
  * corrected setting reaches containers that ended long ago too.
  */
-import type { DeliverableStream } from '../capture/containers.ts';
+import type { DeliverableStream } from '../capture/open-log.ts';
 import { parseLogOpts } from '../config/parse.ts';
 import type { ContainerSettings } from '../config/settings.ts';
 import { buildSelector, type CompiledLabel } from '../pipeline/labels.ts';

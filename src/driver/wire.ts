@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { DriverError } from '../base/errors.ts';
-import type { ContainerIdentity } from '../capture/containers.ts';
+import type { ContainerIdentity } from '../capture/container-log.ts';
 import { isContainerId } from '../wal/index.ts';
 
 const stringMap = z

@@ -7,11 +7,20 @@ import { Worker } from 'node:worker_threads';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { StreamOptions } from '../shipper/shipper.ts';
-import type { FromShipper, ShipperThreadData, ToShipper } from './messages.ts';
+import type {
+  AcknowledgedPosition,
+  FromShipper,
+  ShipperThreadData,
+  ToShipper,
+} from './messages.ts';
 
 /** What delivery tells its owner. */
 export interface DeliveryEvents {
-  onAcknowledged(containerId: string, ackLsn: number, durableLsn: number): void;
+  onAcknowledged(containerId: string, position: AcknowledgedPosition): void;
+  /** An endpoint was told that so much is missing. */
+  onLoss(reason: string, bytes: number, frames: number): void;
+  /** So many damaged bytes were copied aside. */
+  onQuarantined(bytes: number): void;
   onReleased(containerId: string): void;
 }
 
@@ -119,7 +128,13 @@ export class Delivery {
     const { events } = this.#options;
     switch (message.kind) {
       case 'acknowledged':
-        events.onAcknowledged(message.containerId, message.ackLsn, message.durableLsn);
+        events.onAcknowledged(message.containerId, message.position);
+        break;
+      case 'loss':
+        events.onLoss(message.reason, message.bytes, message.frames);
+        break;
+      case 'quarantined':
+        events.onQuarantined(message.bytes);
         break;
       case 'released':
         this.#releasing.delete(message.containerId);

@@ -3,6 +3,7 @@
  * told by its `kind`. Neither thread may assume that the other is alive when it posts.
  */
 import type { StreamOptions } from '../shipper/shipper.ts';
+import type { SealResult } from '../wal/index.ts';
 
 /** What a delivery thread is started with. */
 export interface ShipperThreadData {
@@ -16,8 +17,24 @@ export type ToShipper =
   | { kind: 'release'; containerId: string }
   | { kind: 'close' };
 
+/** How far an endpoint has come in a container's stream. */
+export interface AcknowledgedPosition {
+  lsn: number;
+  /** Frames that end before that. */
+  ordinal: number;
+  /** Position that would survive a loss of power. */
+  durableLsn: number;
+}
+
 /** From a delivery thread. */
 export type FromShipper =
-  | { kind: 'acknowledged'; containerId: string; ackLsn: number; durableLsn: number }
+  | { kind: 'acknowledged'; containerId: string; position: AcknowledgedPosition }
+  | { kind: 'loss'; reason: string; bytes: number; frames: number }
+  | { kind: 'quarantined'; bytes: number }
   | { kind: 'released'; containerId: string }
   | { kind: 'closed' };
+
+/** From the sealing thread, one for each request; `result` is missing when nothing was to seal. */
+export type FromSealer =
+  | { kind: 'sealed'; result: SealResult | undefined; seconds: number; quarantinedBytes: number }
+  | { kind: 'failed'; cause: string; quarantinedBytes: number };

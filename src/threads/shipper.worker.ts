@@ -21,8 +21,11 @@ const shipper = new Shipper({
   disk: nodeFileSystem,
   log: createLog({ level: data.logLevel, thread: 'delivery' }),
   createSink: createLokiHttpSink,
-  onAcknowledged: (containerId, ackLsn, durableLsn) =>
-    post({ kind: 'acknowledged', containerId, ackLsn, durableLsn }),
+  onAcknowledged: (containerId, lsn, durableLsn, ordinal) =>
+    post({ kind: 'acknowledged', containerId, position: { lsn, ordinal, durableLsn } }),
+  onLoss: (_containerId, _endpointKey, reason, bytes, frames) =>
+    post({ kind: 'loss', reason, bytes, frames: frames ?? 0 }),
+  onQuarantined: (bytes) => post({ kind: 'quarantined', bytes }),
 });
 
 port.on('message', (message: ToShipper) => {

@@ -9,7 +9,8 @@ import os from 'node:os';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { type ContainerIdentity, Containers } from '../../src/capture/containers.ts';
+import type { ContainerIdentity } from '../../src/capture/container-log.ts';
+import type { Containers } from '../../src/capture/containers.ts';
 import { LandingArea } from '../../src/capture/landing.ts';
 import {
   blockType,
@@ -20,6 +21,7 @@ import {
   StreamReader,
 } from '../../src/wal/index.ts';
 import { numberedFrames } from '../helpers/frames.ts';
+import { testContainers } from '../helpers/test-containers.ts';
 
 const containerId = 'cd'.repeat(32);
 const identity: ContainerIdentity = {
@@ -52,19 +54,7 @@ describe('the landing area', () => {
 
   /** A process's registry. It dies by never being used again: nothing is closed in order. */
   function startProcess(): { containers: Containers; landing: LandingArea } {
-    const landing = new LandingArea(root, silentLog);
-    const hooks = { onStream: () => {}, onAppended: () => {}, onRelease: () => {} };
-    const limits = { segmentBytesMax: 1 << 20, segmentAgeMsMax: 300_000 };
-    const log = silentLog;
-    const containers = new Containers({
-      disk,
-      root,
-      landing,
-      log,
-      now: Date.now,
-      hooks,
-      ...limits,
-    });
+    const { containers, landing } = testContainers(root);
     return { containers, landing };
   }
 
@@ -98,7 +88,7 @@ describe('the landing area', () => {
     const { containers } = startProcess();
     await containers.start(fifo, identity);
     fs.writeSync(keeper, head);
-    containers.stop(fifo);
+    await containers.stop(fifo);
     // A stop ends the FIFO in the log; a kill would not have. So the record is as before a kill.
     return recoverTail(disk, containerDirectory(root, containerId), containerId).endLsn;
   }

@@ -33,7 +33,7 @@ describe('a plugin that dies and comes back', () => {
       await engine.docker('plugin', 'push', reference);
       await engine.docker('plugin', 'rm', reference);
     }
-    const settings = [`LOKI_URL=${loki.url}`, 'LOKI_MAX_BACKOFF=1s'];
+    const settings = [`LOKI_URL=${loki.url}`, 'LOKI_MAX_BACKOFF=1s', 'HISTORY_MAX_AGE=0s'];
     const install = ['plugin', 'install', '--grant-all-permissions', '--alias', 'holdfast'];
     await engine.docker(...install, first, ...settings);
   });

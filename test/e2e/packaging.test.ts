@@ -176,14 +176,15 @@ describe('the driver as a package', () => {
     await engine.docker('rm', name);
   }
 
-  it('holds Node, its two bundles, one native module, their libraries, and nothing else', async () => {
+  it('holds Node, its three bundles, two native modules, their libraries, and nothing else', async () => {
     const directory = await builtPlugin();
     assert.deepEqual(fs.readdirSync(directory).sort(), ['config.json', 'rootfs']);
     const rootfs = `${directory}/rootfs`;
     const allowed = [
       /^node$/,
-      /^app\/(main\.js|shipper\.worker\.js|package\.json)$/,
+      /^app\/(main\.js|(sealer|shipper)\.worker\.js|package\.json)$/,
       /^app\/node_modules\/(snappy|@napi-rs\/snappy-linux-\w+-gnu)\/[\w.-]+\.(js|cjs|mjs|json|node)$/,
+      /^app\/node_modules\/zstd-napi\/((dist\/)?\w+\.js|package\.json|build\/Release\/binding\.node)$/,
       /^lib(64)?\/([\w-]+-linux-gnu\/)?(lib[a-z_+]+|ld-linux-[\w-]+)\.so\.\d+$/,
     ];
     const isAllowed = (name: string): boolean => allowed.some((pattern) => pattern.test(name));
@@ -192,7 +193,8 @@ describe('the driver as a package', () => {
       files.filter((name) => !isAllowed(name)),
       [],
     );
-    for (const name of ['node', 'app/main.js', 'app/shipper.worker.js', 'app/package.json']) {
+    const bundles = ['main.js', 'sealer.worker.js', 'shipper.worker.js'];
+    for (const name of ['node', 'app/package.json', ...bundles.map((file) => `app/${file}`)]) {
       assert.ok(files.includes(name), `${name} is missing`);
     }
     // What dockerd mounts over, and nothing else that is empty.
@@ -209,7 +211,7 @@ describe('the driver as a package', () => {
       'tmp',
     ];
     assert.deepEqual(empty.sort(), expected);
-    for (const name of ['main.js', 'shipper.worker.js']) {
+    for (const name of bundles) {
       assert.doesNotMatch(fs.readFileSync(`${rootfs}/app/${name}`, 'utf8'), /['"]node:test['"]/);
     }
   });
@@ -260,7 +262,8 @@ describe('the driver as a package', () => {
   });
 
   it('lets every documented setting be set, and no other', async () => {
-    const options = [...Object.values(containerOptions), pluginOptions.logLevel];
+    const { walDir: _, ...settable } = pluginOptions;
+    const options = [...Object.values(containerOptions), ...Object.values(settable)];
     const documented = options.map(({ env }) => env).sort();
     const { Config: config } = await inspect(engine);
     const declared = config['Env'] as { Name: string; Settable: string[] | null }[];

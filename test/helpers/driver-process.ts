@@ -8,6 +8,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import { setTimeout } from 'node:timers/promises';
+import { nodeFileSystem } from '../../src/base/file-system.ts';
+import { containerDirectory, recoverTail } from '../../src/wal/index.ts';
 import { type ApiAnswer, callPlugin, FakeFifo, newId, startLoggingBody } from './fake-dockerd.ts';
 
 const mainPath = `${import.meta.dirname}/../../src/main.ts`;
@@ -30,6 +32,10 @@ export class DriverProcess {
     this.walDir = env['WAL_DIR'] ?? `${this.directory}/wal`;
     fs.mkdirSync(`${this.directory}/fifos`);
     this.#env = {
+      // Drivers of tests that run side by side would fight for one port.
+      METRICS_ADDRESS: 'off',
+      // What is delivered goes at once, so that a test can wait for it.
+      HISTORY_MAX_AGE: '0s',
       LOG_LEVEL: 'info',
       ...env,
       WAL_DIR: this.walDir,
@@ -123,15 +129,12 @@ export class DriverProcess {
     return namesIn(root).flatMap((prefix) => namesIn(`${root}/${prefix}`));
   }
 
-  /** Bytes of all segment files of all containers. */
-  segmentBytes(): number {
+  /** Bytes of all streams on disk, raw, sealed or given up: where they end. */
+  streamBytes(): number {
     let bytes = 0;
     for (const containerId of this.containersOnDisk()) {
-      const directory = `${this.walDir}/c/${containerId.slice(0, 2)}/${containerId}`;
-      for (const name of namesIn(directory)) {
-        if (!name.endsWith('.w')) continue;
-        bytes += fs.statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.size ?? 0;
-      }
+      const directory = containerDirectory(this.walDir, containerId);
+      bytes += recoverTail(nodeFileSystem, directory, containerId).endLsn;
     }
     return bytes;
   }

@@ -29,10 +29,13 @@ export class Plugin {
     this.name = name;
   }
 
-  /** Creates and enables the plugin with these settings. */
+  /**
+   * Creates and enables the plugin with these settings. What is delivered goes at once, unless
+   * they say otherwise, so that a test can wait for it.
+   */
   async create(settings: Record<string, string>, directory?: string): Promise<void> {
     await this.#engine.docker('plugin', 'create', this.name, directory ?? (await builtPlugin()));
-    await this.set(settings);
+    await this.set({ HISTORY_MAX_AGE: '0s', ...settings });
     await this.enable();
   }
 

@@ -1,0 +1,104 @@
+/**
+ * One container as capture holds it: who it is, its FIFOs, its log, and how far that has been
+ * delivered. Plain state with names; what is done with it is decided elsewhere.
+ */
+import type { CommittedLsn, ContainerRecord, StreamWriter } from '../wal/index.ts';
+import type { ContainerCapture } from './container-capture.ts';
+import type { LogPolicy } from './log-policy.ts';
+import type { SegmentLedger } from './segment-ledger.ts';
+import type { KeptContainer } from './segment-upkeep.ts';
+
+/** Who a container is and how it wants its lines shipped, as StartLogging tells it. */
+export type ContainerIdentity = Omit<ContainerRecord, 'version' | 'fifos' | 'endedAtMs'>;
+
+/** How far every endpoint of a container has come. */
+export interface Acknowledged {
+  lsn: number;
+  /** Frames that end before that. */
+  ordinal: number;
+  /** Position that would survive a loss of power. */
+  durableLsn: number;
+}
+
+/** What a container's log is made of. */
+export interface ContainerLogParts {
+  record: ContainerIdentity;
+  directory: string;
+  committed: CommittedLsn;
+  writer: StreamWriter;
+  capture: ContainerCapture;
+  ledger: SegmentLedger;
+  policy: LogPolicy;
+  /** A former process died in the middle of a write. */
+  isTorn: boolean;
+}
+
+/** See the module comment. */
+export class ContainerLog implements KeptContainer {
+  record: ContainerIdentity;
+  policy: LogPolicy;
+  readonly directory: string;
+  readonly committed: CommittedLsn;
+  readonly writer: StreamWriter;
+  readonly capture: ContainerCapture;
+  readonly ledger: SegmentLedger;
+  readonly isTorn: boolean;
+  /** No endpoint is set: nothing waits for delivery. */
+  isLocal = false;
+  /** Observed time at which the last FIFO ended. */
+  endedAtMs: number | undefined;
+  /** StartLogging calls that are under way. */
+  starts = 0;
+  /** One of its segments is being sealed: its directory must stay for now. */
+  isSealing = false;
+  state: 'kept' | 'releasing' = 'kept';
+  #acknowledged: Acknowledged = { lsn: 0, ordinal: 0, durableLsn: 0 };
+
+  constructor(parts: ContainerLogParts) {
+    this.record = parts.record;
+    this.policy = parts.policy;
+    this.directory = parts.directory;
+    this.committed = parts.committed;
+    this.writer = parts.writer;
+    this.capture = parts.capture;
+    this.ledger = parts.ledger;
+    this.isTorn = parts.isTorn;
+  }
+
+  get containerId(): string {
+    return this.record.containerId;
+  }
+
+  get ackLsn(): number {
+    return this.isLocal ? Number.POSITIVE_INFINITY : this.#acknowledged.lsn;
+  }
+
+  get ackOrdinal(): number {
+    return this.isLocal ? Number.POSITIVE_INFINITY : this.#acknowledged.ordinal;
+  }
+
+  get durableLsn(): number {
+    return this.isLocal ? Number.POSITIVE_INFINITY : this.#acknowledged.durableLsn;
+  }
+
+  /** Every endpoint has come this far; a report that comes late is ignored. */
+  acknowledged(position: Acknowledged): void {
+    if (position.lsn >= this.#acknowledged.lsn) this.#acknowledged = position;
+  }
+
+  /** Whether nobody works on the log: no FIFO, no call of dockerd, no sealing. */
+  get isIdle(): boolean {
+    return this.capture.openPaths.length === 0 && this.starts === 0 && !this.isSealing;
+  }
+
+  /** Whether every endpoint has all of it, and no loss is left to be told. */
+  get isDelivered(): boolean {
+    return this.ackLsn >= this.writer.endLsn && this.capture.pendingLoss.bytes === 0;
+  }
+
+  /** Whether what is kept for `docker logs` may go as well. */
+  isForgotten(nowMs: number): boolean {
+    if (this.endedAtMs === undefined) return false;
+    return nowMs - this.endedAtMs >= this.policy.historyAgeMs;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Puts the rooms together: everything that runs once the write-ahead log is ours, and the order
+ * in which it is taken up and let go. It must never know of dockerd's calls or of signals.
+ */
+import os from 'node:os';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { nodeFileSystem as disk } from './base/file-system.ts';
+import type { Log } from './base/log.ts';
+import { version } from './base/version.ts';
+import { WalCounters } from './base/wal-counters.ts';
+import { Containers } from './capture/containers.ts';
+import { LandingArea } from './capture/landing.ts';
+import type { LogPolicy } from './capture/log-policy.ts';
+import { Upkeep } from './capture/upkeep.ts';
+import { parseLogOpts } from './config/parse.ts';
+import type { MinFree, PluginSettings } from './config/settings.ts';
+import { DeliveryLink } from './driver/delivery-link.ts';
+import { createMetrics, type Metrics } from './metrics/registry.ts';
+import { type MetricsServer, serveMetrics } from './metrics/server.ts';
+import type { WalUsage } from './metrics/source.ts';
+import { Delivery } from './threads/delivery.ts';
+import { Sealing } from './threads/sealing.ts';
+import {
+  acquireLock,
+  EndpointRegistry,
+  gapReasons,
+  ObservedClock,
+  openWalRoot,
+  Reserve,
+  Syncer,
+  type WalLock,
+} from './wal/index.ts';
+
+/** Stopping takes no longer than this for any part, in milliseconds. */
+const closeMsMax = 3000;
+
+/** What runs; see `startEngine`. */
+export interface Engine {
+  readonly containers: Containers;
+  /** Takes up every container on disk, so that dockerd's calls come in between. */
+  recover(): Promise<void>;
+  /** Lets go of all. What is in a FIFO stays there for the next process. */
+  close(): Promise<void>;
+}
+
+/** The parts that `startEngine` makes. */
+interface Parts {
+  readonly log: Log;
+  readonly lock: WalLock;
+  readonly landing: LandingArea;
+  readonly delivery: Delivery;
+  readonly sealing: Sealing;
+  readonly syncer: Syncer;
+  readonly upkeep: Upkeep;
+  readonly containers: Containers;
+  readonly server: MetricsServer;
+  readonly state: { recoverySeconds: number | undefined };
+}
+
+/** Takes the log and starts all that works on it. Rejects when another process has it. */
+export async function startEngine(settings: PluginSettings, log: Log): Promise<Engine> {
+  const root = settings.walDir;
+  disk.mkdirSync(root, { recursive: true, mode: 0o700 });
+  const lock = await acquireLock(root, `holdfast ${version}, pid ${process.pid}`);
+  await openWalRoot(disk, root);
+  const parts = assemble(settings, log, lock);
+  return {
+    containers: parts.containers,
+    recover: () => recover(parts),
+    close: () => close(parts),
+  };
+}
+
+function assemble(settings: PluginSettings, log: Log, lock: WalLock): Parts {
+  const root = settings.walDir;
+  const registry = new EndpointRegistry(disk, root);
+  const counters = new WalCounters(gapReasons);
+  const clock = new ObservedClock(disk, root, {
+    wallMs: Date.now,
+    monotonicMs: () => performance.now(),
+  });
+  const state: Parts['state'] = { recoverySeconds: undefined };
+  const usage = (): WalUsage => usageOf(containers, upkeep, state.recoverySeconds);
+  const metrics: Metrics = createMetrics({ counters, usage });
+  const delivery = new Delivery({
+    log,
+    logLevel: settings.logLevel,
+    events: {
+      onAcknowledged: (containerId, position) => containers.acknowledged(containerId, position),
+      onReleased: (containerId) => containers.released(containerId),
+      onLoss: (reason, bytes, frames) => counters.tell(reason, bytes, frames),
+      onQuarantined: (bytes) => {
+        counters.quarantinedBytes += bytes;
+      },
+    },
+  });
+  const link = new DeliveryLink({
+    ...{ delivery, registry, log, env: process.env, host: os.hostname() },
+    containers: () => containers,
+  });
+  const landing = new LandingArea(root, log);
+  const syncer = new Syncer({
+    disk,
+    onSynced: (seconds) => metrics.observeSync(seconds),
+    onSyncFailed: (failure) => {
+      counters.syncFailures += 1;
+      log.error(
+        { ...failure },
+        'a segment cannot be synced; it is written anew if the disk lets it',
+      );
+    },
+  });
+  const containers: Containers = new Containers({
+    ...{ disk, root, landing, log, clock, counters, syncer, hooks: link },
+    policyOf,
+    upkeep: () => upkeep,
+  });
+  const sealing = new Sealing();
+  const upkeep = new Upkeep({
+    ...{ disk, root, log, clock, counters, reserve: new Reserve(disk, root) },
+    maxBytes: settings.walMaxBytes,
+    minFreeBytes: (totalBytes) => minFreeBytesOf(settings.walMinFree, totalBytes),
+    seal: (request) => sealing.seal(request),
+    onSealSeconds: (seconds) => metrics.observeSeal(seconds),
+    containers: () => containers.logs(),
+    releaseIfDone: (containerId) => containers.releaseIfDone(containerId),
+    forget: (containerId) => containers.forget(containerId),
+  });
+  const server = serveMetrics(settings.metricsAddress, metrics, log);
+  return { log, lock, landing, delivery, sealing, syncer, upkeep, containers, server, state };
+}
+
+/** Options that are wrong by now must not stop what is on disk: the defaults serve. */
+function policyOf(logOpts: Readonly<Record<string, string>>): LogPolicy {
+  try {
+    return parseLogOpts(logOpts, process.env).settings.log;
+  } catch {
+    return parseLogOpts({}, {}).settings.log;
+  }
+}
+
+function minFreeBytesOf(minFree: MinFree, totalBytes: number): number {
+  return minFree.kind === 'bytes' ? minFree.bytes : (totalBytes * minFree.percent) / 100;
+}
+
+function usageOf(
+  containers: Containers,
+  upkeep: Upkeep,
+  recoverySeconds: number | undefined,
+): WalUsage {
+  const kinds = { rawBytes: 0, sealedBytes: 0, rawSegments: 0, sealedSegments: 0 };
+  let count = 0;
+  let pausedFifos = 0;
+  for (const { ledger, writer, capture } of containers.logs()) {
+    count += 1;
+    if (capture.isWaiting) pausedFifos += 1;
+    const { sealedBytes, sealedSegments } = ledger;
+    kinds.sealedBytes += sealedBytes;
+    kinds.sealedSegments += sealedSegments;
+    kinds.rawBytes += ledger.bytes - sealedBytes + (writer.activeSegment?.bytes ?? 0);
+    const active = writer.activeSegment === undefined ? 0 : 1;
+    kinds.rawSegments += ledger.facts.length - sealedSegments + active;
+  }
+  const { limitBytes, freeBytes } = upkeep;
+  return { ...kinds, containers: count, limitBytes, freeBytes, recoverySeconds, pausedFifos };
+}
+
+async function recover(parts: Parts): Promise<void> {
+  const { containers, landing, upkeep, log, server, state } = parts;
+  const startedAtMs = performance.now();
+  const ids = containers.listOnDisk();
+  let failed = 0;
+  for (const containerId of ids) {
+    if (!containers.recover(containerId)) failed += 1;
+    await setImmediate();
+  }
+  // What landed for a container that cannot be read now may be taken in by the next start.
+  if (failed === 0) landing.forgetLeftovers();
+  const recoverySeconds = (performance.now() - startedAtMs) / 1000;
+  state.recoverySeconds = recoverySeconds;
+  log.info({ containers: ids.length, failed, recoverySeconds }, 'recovered');
+  server.markReady();
+  await upkeep.start(() => setImmediate());
+}
+
+async function close(parts: Parts): Promise<void> {
+  const { containers, upkeep, syncer, sealing, delivery, server, lock } = parts;
+  upkeep.close();
+  containers.close();
+  // A disk that hangs is no reason to stay: what it has not synced is in its cache all the same.
+  const synced = Promise.race([syncer.close(), setTimeout(closeMsMax)]);
+  await Promise.all([synced, sealing.close(), delivery.close(), server.close()]);
+  await lock.release();
+}
