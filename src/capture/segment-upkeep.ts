@@ -111,6 +111,7 @@ export class SegmentUpkeep {
     if (evicted === undefined || fact === undefined) return false;
     if (evicted.sequence !== sequence) ledger.removed(sequence);
     ledger.replaced(evicted.sequence, 'gap', evicted.storedBytes);
+    if (evicted.wasTold) return true;
     // What every endpoint has acknowledged of it is no loss.
     const fromLsn = Math.max(evicted.fromLsn, ackLsn);
     if (fromLsn >= evicted.toLsn) return true;

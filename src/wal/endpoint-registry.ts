@@ -13,7 +13,13 @@ const fileName = 'endpoints.json';
 const endpointIdMax = 0xffff;
 
 const idSchema = z.number().int().min(1).max(endpointIdMax);
-const fileSchema = z.object({ version: z.literal(1), endpoints: z.record(z.string(), idSchema) });
+const fileSchema = z.object({
+  version: z.literal(1),
+  // Two endpoints with one number would share their cursors: such a file is damaged.
+  endpoints: z
+    .record(z.string(), idSchema)
+    .refine((ids) => new Set(Object.values(ids)).size === Object.keys(ids).length),
+});
 
 /** See the module comment. One per WAL directory. */
 export class EndpointRegistry {

@@ -13,8 +13,8 @@ import {
   blockType,
   fileHeaderBytes,
 } from './format.ts';
-import type { SegmentFile } from './segment-file.ts';
-import type { SegmentFiles } from './segment-files.ts';
+import { decodeMetaRecord } from './meta-record.ts';
+import { SegmentFile } from './segment-file.ts';
 
 /** The state of the stream at a position. */
 export interface StreamState {
@@ -24,28 +24,35 @@ export interface StreamState {
   maxNs: bigint;
 }
 
-/** Whose stream, and through which open files. */
+/** Whose stream. */
 interface Around {
   disk: FileSystem;
   directory: string;
   containerId: string;
-  files: SegmentFiles;
 }
 
+/** Losses of frames that were written, and counted, before they were lost. */
+const countedReasons: readonly string[] = ['evicted', 'expired', 'damage'];
 /** So many segments before the gap are looked at for a frame; further away it tells nothing. */
 const segmentsBackMax = 3;
 
 /** The state behind the last sound block that ends at or before `lsn`; undefined without one. */
 export function placeBefore(around: Around, lsn: number): StreamState | undefined {
-  const { disk, directory, containerId, files } = around;
+  const { disk, directory, containerId } = around;
   let ordinal: number | undefined;
   let looked = 0;
   for (const sequence of listSegments(disk, directory).toReversed()) {
-    const file = files.open(directory, sequence, containerId);
-    if (file === undefined || file.header.baseLsn > lsn) continue;
-    const last = lastBefore(file, lsn);
-    ordinal ??= last?.ordinal ?? file.header.baseOrdinal;
-    if (last !== undefined && last.maxNs > 0n) return { ordinal, maxNs: last.maxNs };
+    // Not through the reader's open files: those in its hands must stay open.
+    const file = SegmentFile.open(disk, directory, sequence, containerId);
+    if (file === undefined) continue;
+    try {
+      if (file.header.baseLsn > lsn) continue;
+      const last = lastBefore(file, lsn);
+      ordinal ??= last?.ordinal ?? file.header.baseOrdinal;
+      if (last !== undefined && last.maxNs > 0n) return { ordinal, maxNs: last.maxNs };
+    } finally {
+      file.close();
+    }
     looked += 1;
     if (looked >= segmentsBackMax) break;
   }
@@ -66,13 +73,53 @@ function lastBefore(file: SegmentFile, lsn: number): StreamState | undefined {
     if (header.type !== blockType.index) {
       const hasTime = header.maxNs > 0n;
       state = {
-        ordinal: header.ordinal + header.frames,
+        ordinal: header.ordinal + header.frames + framesToldAt(file, at, header),
         maxNs: hasTime ? header.maxNs : (state?.maxNs ?? 0n),
       };
     }
     at += blockOverheadBytes + header.storedBytes;
   }
   return state;
+}
+
+/** Frames that a gap block stands for and that were counted in the stream when they were written. */
+function framesToldAt(file: SegmentFile, offset: number, header: BlockHeader): number {
+  if (header.type !== blockType.gap || header.lsnSpan === 0) return 0;
+  const payload = file.readBlock(offset, header);
+  const record = payload && decodeMetaRecord(payload);
+  if (record?.kind !== 'gap' || !countedReasons.includes(record.reason)) return 0;
+  return (record.frames ?? 0) - (record.innerFrames ?? 0);
+}
+
+/**
+ * As `framesCutAt` for the beginning of a file; one that a crash left without a block has
+ * nothing to say that its successor does not say as well.
+ */
+export function framesCutBefore(
+  around: Around,
+  file: SegmentFile,
+): { ordinal: number; cut: 0 | 1 } {
+  const { disk, directory, containerId } = around;
+  let behind = framesCutAt(file, fileHeaderBytes);
+  if (!isBlank(file)) return behind;
+  for (const sequence of listSegments(disk, directory)) {
+    if (sequence <= file.sequence) continue;
+    const later = SegmentFile.open(disk, directory, sequence, containerId);
+    if (later === undefined) continue;
+    try {
+      if (later.header.baseLsn !== file.header.baseLsn) break;
+      behind = framesCutAt(later, fileHeaderBytes);
+      if (!isBlank(later)) break;
+    } finally {
+      later.close();
+    }
+  }
+  return behind;
+}
+
+/** Whether a file has no block: a crash came before its first. */
+function isBlank(file: SegmentFile): boolean {
+  return file.size() <= fileHeaderBytes;
 }
 
 /**
@@ -97,4 +144,19 @@ export function framesCutAt(file: SegmentFile, offset: number): { ordinal: numbe
 
 function isStreamBytes(header: Readonly<BlockHeader>): boolean {
   return header.type === blockType.raw || header.type === blockType.group;
+}
+
+/** Whether a file begins in the middle of a frame that gets its end in it or behind it. */
+export function continuesFrame(file: SegmentFile): boolean {
+  const header = createBlockHeader();
+  for (let at = fileHeaderBytes; file.readHeader(at, header); ) {
+    if (isStreamBytes(header)) {
+      if ((header.flags & blockFlag.startsOnFrame) !== 0) return false;
+      if (header.frames > 0) return true;
+    } else if (header.lsnSpan > 0) {
+      return false;
+    }
+    at += blockOverheadBytes + header.storedBytes;
+  }
+  return true;
 }

@@ -51,6 +51,8 @@ const gapSchema = z.object({
   /** Frames and whole lines lost, where that is known. */
   frames: z.number().optional(),
   lines: z.number().optional(),
+  /** How many frames of the stream end, or would have ended, before what stands behind the loss. */
+  endOrdinal: z.number().optional(),
   /** Of those frames, the ones that earlier gaps within this range told of already. */
   innerFrames: z.number().optional(),
   /** Unix nanoseconds, in decimal, of the last frame before the loss, where that is known. */

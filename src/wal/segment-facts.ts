@@ -5,10 +5,11 @@
 import { errnoOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import { listSegments, sealedName, segmentName, unlinkIfThere } from './catalog.ts';
-import { blockType, decodeSegmentHeader, fileHeaderBytes } from './format.ts';
+import { decodeSegmentHeader, fileHeaderBytes } from './format.ts';
 import type { Quarantine } from './quarantine.ts';
 import { readAtLeast } from './read-window.ts';
 import { SegmentFile } from './segment-file.ts';
+import { isTombstone } from './tombstone.ts';
 
 const temporaryPattern = /^\d{20}\.[wz]\.tmp$/;
 
@@ -58,12 +59,8 @@ function segmentFactOf(
 }
 
 function kindOf(file: SegmentFile): SegmentFact['kind'] {
-  const index = file.index();
-  if (index === undefined) return file.isSealed ? 'sealed' : 'raw';
-  for (let at = 0; at < index.length; at += 1) {
-    if (index.entry(at).type !== blockType.gap) return 'sealed';
-  }
-  return index.length > 0 ? 'gap' : 'sealed';
+  if (!file.isSealed) return 'raw';
+  return isTombstone(file) ? 'gap' : 'sealed';
 }
 
 /**

@@ -60,26 +60,22 @@ export class SegmentFile {
     sequence: number,
     containerId: string,
   ): SegmentFile | undefined {
-    const sealed = SegmentFile.openPath(
-      disk,
-      `${directory}/${sealedName(sequence)}`,
-      sequence,
-      containerId,
-    );
-    const rawPath = `${directory}/${segmentName(sequence)}`;
-    if (sealed !== undefined && (disk.statSync(rawPath) === undefined || sealed.isWhole)) {
-      return sealed;
-    }
-    const raw = SegmentFile.openPath(disk, rawPath, sequence, containerId);
-    if (raw === undefined) {
+    const openSealed = (): SegmentFile | undefined =>
+      SegmentFile.openPath(disk, `${directory}/${sealedName(sequence)}`, sequence, containerId);
+    const sealed = openSealed();
+    try {
+      const rawPath = `${directory}/${segmentName(sequence)}`;
+      const isAlone = sealed !== undefined && disk.statSync(rawPath) === undefined;
+      if (sealed !== undefined && (isAlone || sealed.isWhole)) return sealed;
+      const raw = SegmentFile.openPath(disk, rawPath, sequence, containerId);
       // It may have been sealed between the two looks.
-      return (
-        sealed ??
-        SegmentFile.openPath(disk, `${directory}/${sealedName(sequence)}`, sequence, containerId)
-      );
+      if (raw === undefined) return sealed ?? openSealed();
+      sealed?.close();
+      return raw;
+    } catch (error) {
+      sealed?.close();
+      throw error;
     }
-    sealed?.close();
-    return raw;
   }
 
   /** Opens the segment `sequence` that lies in the file at `path`, likewise. */
@@ -120,10 +116,15 @@ export class SegmentFile {
     return this.#disk.fstatSync(this.#fd).size;
   }
 
+  /** Never throws: what a disk says when a file was only read is nobody's loss. */
   close(): void {
     this.#window.forget();
     if (lastGroup?.file === this) lastGroup = undefined;
-    this.#disk.closeSync(this.#fd);
+    try {
+      this.#disk.closeSync(this.#fd);
+    } catch {
+      // See above; the descriptor is gone all the same.
+    }
   }
 
   /** The index at the end of a sealed file; undefined when there is no sound one. */

@@ -41,16 +41,17 @@ export class SegmentFiles {
   /** Lets go of one file, so that an unlinked segment gives its space back. */
   close(directory: string, sequence: number): void {
     const key = `${directory}/${sequence}`;
-    this.#files.get(key)?.file.close();
+    const held = this.#files.get(key);
     this.#files.delete(key);
+    held?.file.close();
   }
 
   /** Lets go of every file of a directory. */
   closeDirectory(directory: string): void {
     for (const [key, { file }] of this.#files) {
       if (!key.startsWith(`${directory}/`)) continue;
-      file.close();
       this.#files.delete(key);
+      file.close();
     }
   }
 
@@ -63,15 +64,15 @@ export class SegmentFiles {
     // They stand in the order of their use.
     for (const [key, { file, usedAtMs }] of this.#files) {
       if (usedAtMs > before) return;
-      file.close();
       this.#files.delete(key);
+      file.close();
     }
   }
 
   #closeOldest(): void {
     for (const [key, { file }] of this.#files) {
-      file.close();
       this.#files.delete(key);
+      file.close();
       return;
     }
   }

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { DriverError, errnoOf } from '../base/errors.ts';
 import { type FileSystem, replaceFileDurably, syncDirectory } from '../base/file-system.ts';
 import { listSegments, unlinkSegment } from './catalog.ts';
-import { readCursors } from './cursor-file.ts';
+import { type Cursor, readCursors } from './cursor-file.ts';
 import { SegmentFile } from './segment-file.ts';
 import { readStreamTail, type StreamTail } from './stream-tail.ts';
 
@@ -90,13 +90,19 @@ function namesIn(disk: FileSystem, path: string): string[] {
  */
 export function recoverTail(disk: FileSystem, directory: string, containerId: string): StreamTail {
   const tail = readStreamTail(disk, directory, containerId);
-  const ackLsns = readCursors(disk, directory, containerId).map((cursor) => cursor.ackLsn);
-  const ackedEnd = Math.max(0, ...ackLsns);
-  if (ackedEnd <= tail.endLsn) return tail;
+  const cursors = readCursors(disk, directory, containerId);
+  const furthest = cursors.reduce<Cursor | undefined>(
+    (far, cursor) => (far !== undefined && far.ackLsn >= cursor.ackLsn ? far : cursor),
+    undefined,
+  );
+  if (furthest === undefined || furthest.ackLsn <= tail.endLsn) return tail;
+  const { ackLsn: ackedEnd, ackOrdinal } = furthest;
   const nothing = Buffer.alloc(0);
   return {
     ...tail,
     endLsn: ackedEnd,
+    // Other endpoints miss what this one has: the frames between are counted for them.
+    endOrdinal: Math.max(tail.endOrdinal, ackOrdinal),
     attach: undefined,
     isAttachLast: false,
     openLsn: ackedEnd,

@@ -7,7 +7,7 @@ import type { FileSystem } from '../base/file-system.ts';
 import { createBlockHeader } from './block.ts';
 import { listSegments } from './catalog.ts';
 import { type BlockHeader, blockOverheadBytes, blockType, fileHeaderBytes } from './format.ts';
-import { framesCutAt, placeBefore } from './look-around.ts';
+import { framesCutAt, framesCutBefore, placeBefore } from './look-around.ts';
 import type { GapReason } from './meta-record.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { SegmentFile } from './segment-file.ts';
@@ -214,15 +214,20 @@ export class StreamReader {
   ): true {
     const fromLsn = this.#lsn;
     const gap: FoundGap = { fromLsn, toLsn: Math.min(toLsn, committedLsn), reason };
+    const behind = next && this.#behind(next, nextOffset);
     const before = placeBefore(this.#options, fromLsn);
     if (before !== undefined && before.maxNs > 0n) gap.afterNs = before.maxNs.toString();
-    if (next !== undefined && before !== undefined && toLsn <= committedLsn) {
-      const behind = framesCutAt(next, nextOffset);
+    if (behind !== undefined && before !== undefined && toLsn <= committedLsn) {
       gap.frames = Math.max(0, behind.ordinal - before.ordinal) + behind.cut;
     }
     this.#gap = gap;
     this.#lsn = gap.toLsn;
     return true;
+  }
+
+  #behind(next: SegmentFile, offset: number): { ordinal: number; cut: 0 | 1 } {
+    if (offset > fileHeaderBytes) return framesCutAt(next, offset);
+    return framesCutBefore(this.#options, next);
   }
 
   #sequences(): number[] {

@@ -14,7 +14,7 @@ import {
   fileHeaderBytes,
   type SegmentHeader,
 } from './format.ts';
-import { framesCutAt } from './look-around.ts';
+import { continuesFrame, framesCutBefore } from './look-around.ts';
 import { decodeMetaRecord, encodeMetaRecord, type GapRecord } from './meta-record.ts';
 import { SealedWriter } from './sealed-writer.ts';
 import { SegmentFile } from './segment-file.ts';
@@ -43,6 +43,8 @@ export interface Evicted {
   sequence: number;
   /** Length of that file. */
   storedBytes: number;
+  /** It was given up and told of before; only its file had not gone. */
+  wasTold: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ export function evictSegment(disk: FileSystem, request: EvictRequest): Evicted |
   try {
     const file = at < 0 ? undefined : open([sequence]);
     const next = open(sequences.slice(at + 1));
-    const end = next === undefined ? lastEnd(request) : endBefore(next);
+    const end = next === undefined ? lastEnd(request) : endBefore(disk, request, next);
     if (file === undefined || end === undefined) return undefined;
     const before = open(sequences.slice(0, at).toReversed());
     return giveUp(disk, request, { file, end, before });
@@ -86,8 +88,8 @@ interface Neighbours {
   before: SegmentFile | undefined;
 }
 
-function endBefore(next: SegmentFile): End {
-  return { lsn: next.header.baseLsn, ...framesCutAt(next, fileHeaderBytes) };
+function endBefore(disk: FileSystem, request: EvictRequest, next: SegmentFile): End {
+  return { lsn: next.header.baseLsn, ...framesCutBefore({ disk, ...request }, next) };
 }
 
 function lastEnd({ end }: EvictRequest): End | undefined {
@@ -97,27 +99,45 @@ function lastEnd({ end }: EvictRequest): End | undefined {
 function giveUp(disk: FileSystem, request: EvictRequest, around: Neighbours): Evicted {
   const { directory, sequence } = request;
   const { file, end, before } = around;
-  const lost = lossOf(file, end, request);
-  const former = before && lastGapOf(before, lost.record);
-  const base = former === undefined || before === undefined ? file : before;
-  const last = former === undefined ? lost : merged(former.last, lost);
-  const losses = [...(former?.kept ?? []), last];
-  const write = (): number => replace(disk, request, base.header, losses, end);
-  let storedBytes: number;
-  try {
-    storedBytes = write();
-  } catch (error) {
-    if (!isFull(error)) throw error;
-    // A disk without room for the word of a loss: the loss first, then the word, if it may be.
+  const told = (before && lossesIn(before)) ?? [];
+  const former = told.at(-1);
+  if (before !== undefined && former !== undefined && former.record.toLsn >= end.lsn) {
+    // It was given up before, and its file did not go.
     unlinkSegment(disk, directory, sequence);
-    storedBytes = orNothing(write);
+    const place = { sequence: before.sequence, storedBytes: before.size() };
+    const { baseLsn: fromLsn } = file.header;
+    return { fromLsn, toLsn: end.lsn, frames: 0, ...place, wasTold: true };
   }
+  const isNext = former?.record.toLsn === file.header.baseLsn;
+  const lost = lossOf(file, end, request, isNext ? former : undefined);
+  const joined = isNext ? join(former, lost) : undefined;
+  const base = joined === undefined || before === undefined ? file : before;
+  const losses = joined === undefined ? [lost] : [...told.slice(0, -1), joined];
+  const storedBytes = replaceSegment(disk, request, base, losses, end);
   // Of its own place only the raw file goes: the gap has the other name.
   if (base === file) unlinkIfThere(disk, `${directory}/${segmentName(sequence)}`);
   else unlinkSegment(disk, directory, sequence);
   const { fromLsn, toLsn } = lost.record;
-  const frames = last.ownFrames - (former?.last.ownFrames ?? 0);
-  return { fromLsn, toLsn, frames, sequence: base.sequence, storedBytes };
+  const place = { sequence: base.sequence, storedBytes };
+  return { fromLsn, toLsn, frames: lost.ownFrames, ...place, wasTold: false };
+}
+
+function replaceSegment(
+  disk: FileSystem,
+  request: EvictRequest,
+  base: SegmentFile,
+  losses: readonly Loss[],
+  end: End,
+): number {
+  const write = (): number => replace(disk, request, base.header, losses, end);
+  try {
+    return write();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // A disk without room for the word of a loss: the loss first, then the word, if it may be.
+    unlinkSegment(disk, request.directory, request.sequence);
+    return orNothing(write);
+  }
 }
 
 function isFull(error: unknown): boolean {
@@ -140,6 +160,8 @@ interface Loss {
   ordinal: number;
   /** Frames lost by this, without those of gaps that were in the segment already. */
   ownFrames: number;
+  /** Frames that end before what stands behind it, with one that it only cut. */
+  endOrdinal: number;
 }
 
 function openFirst(
@@ -154,18 +176,27 @@ function openFirst(
   return undefined;
 }
 
-function lossOf(file: SegmentFile, end: End, request: EvictRequest): Loss {
+/** What goes with a file, less a frame that the gap before it has told of already. */
+function lossOf(
+  file: SegmentFile,
+  end: End,
+  request: EvictRequest,
+  former: Loss | undefined,
+): Loss {
   const { reason, atMs } = request;
-  const fromLsn = file.header.baseLsn;
-  const ordinal = file.header.baseOrdinal;
-  const ownFrames = Math.max(0, end.ordinal - ordinal) + end.cut;
+  const { baseLsn: fromLsn, baseOrdinal } = file.header;
+  const endOrdinal = Math.max(baseOrdinal, end.ordinal) + end.cut;
+  // A frame that was cut and never got its end is one loss, and nothing in the stream counts it.
+  const isCounted = former !== undefined && continuesFrame(file);
+  const ordinal = isCounted ? Math.max(baseOrdinal, former.endOrdinal) : baseOrdinal;
+  const ownFrames = Math.max(0, endOrdinal - ordinal);
   const { innerFrames, firstNs } = walk(file);
-  const range = { fromLsn, toLsn: end.lsn, atMs };
   const frames = ownFrames + innerFrames;
-  const record: GapRecord = { kind: 'gap', reason, ...range, frames };
+  const range = { fromLsn, toLsn: end.lsn, atMs };
+  const record: GapRecord = { kind: 'gap', reason, ...range, frames, endOrdinal };
   if (innerFrames > 0) record.innerFrames = innerFrames;
   if (firstNs > 0n) record.afterNs = firstNs.toString();
-  return { record, ordinal, ownFrames };
+  return { record, ordinal, ownFrames, endOrdinal };
 }
 
 /**
@@ -201,23 +232,21 @@ function gapFramesAt(file: SegmentFile, offset: number): number {
   return record?.kind === 'gap' ? (record.frames ?? 0) : 0;
 }
 
-/** The gap with which a file that is nothing but gaps ends, if `next` goes on with it. */
-function lastGapOf(file: SegmentFile, next: GapRecord): { kept: Loss[]; last: Loss } | undefined {
+/**
+ * The gaps of a file that is nothing else; undefined for any other file. Power loss may have
+ * taken its end, the index.
+ */
+function lossesIn(file: SegmentFile): Loss[] | undefined {
   const losses: Loss[] = [];
   const header = createBlockHeader();
   for (let at = fileHeaderBytes; ; at += blockOverheadBytes + header.storedBytes) {
     const payload = file.readBlock(at, header);
-    if (payload === undefined) return undefined;
-    if (header.type === blockType.index) break;
+    if (payload === undefined) return losses.length > 0 ? losses : undefined;
+    if (header.type === blockType.index) return losses;
     const loss = lossAt(header, payload);
     if (loss === undefined) return undefined;
     losses.push(loss);
   }
-  const last = losses.at(-1);
-  if (last === undefined || last.record.toLsn !== next.fromLsn) return undefined;
-  const joins =
-    last.record.reason === next.reason && next.toLsn - last.record.fromLsn <= gapSpanMax;
-  return joins ? { kept: losses.slice(0, -1), last } : undefined;
 }
 
 function lossAt(header: Readonly<BlockHeader>, payload: Buffer): Loss | undefined {
@@ -226,18 +255,26 @@ function lossAt(header: Readonly<BlockHeader>, payload: Buffer): Loss | undefine
   if (record?.kind !== 'gap') return undefined;
   if (record.reason !== 'evicted' && record.reason !== 'expired') return undefined;
   const ownFrames = (record.frames ?? 0) - (record.innerFrames ?? 0);
-  return { record, ordinal: header.ordinal, ownFrames };
+  const endOrdinal = record.endOrdinal ?? header.ordinal + ownFrames;
+  return { record, ordinal: header.ordinal, ownFrames, endOrdinal };
 }
 
-function merged(first: Loss, second: Loss): Loss {
-  // A frame that was cut between the two was counted by both.
-  const overlap = Math.max(0, first.ordinal + first.ownFrames - second.ordinal);
-  const ownFrames = first.ownFrames + second.ownFrames - overlap;
+/** Whether a file is the word of a loss and holds nothing else. */
+export function isTombstone(file: SegmentFile): boolean {
+  return file.isSealed && (lossesIn(file)?.length ?? 0) > 0;
+}
+
+/** Two neighbouring losses as one; undefined where they must stay apart. */
+function join(first: Loss, second: Loss): Loss | undefined {
+  if (first.record.reason !== second.record.reason) return undefined;
+  if (second.record.toLsn - first.record.fromLsn > gapSpanMax) return undefined;
+  const ownFrames = first.ownFrames + second.ownFrames;
   const innerFrames = (first.record.innerFrames ?? 0) + (second.record.innerFrames ?? 0);
   const frames = ownFrames + innerFrames;
-  const record = { ...first.record, toLsn: second.record.toLsn, frames };
+  const { endOrdinal } = second;
+  const record = { ...first.record, toLsn: second.record.toLsn, frames, endOrdinal };
   if (innerFrames > 0) record.innerFrames = innerFrames;
-  return { record, ordinal: first.ordinal, ownFrames };
+  return { record, ordinal: first.ordinal, ownFrames, endOrdinal };
 }
 
 /** Puts a file with these gaps in the place of the one that begins like `header`. */
