@@ -77,11 +77,10 @@ export class Plugin {
     const records = fs
       .readdirSync(root, { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('meta.json'));
-    return records.map((path) => {
-      const record = JSON.parse(fs.readFileSync(`${root}/${path}`, 'utf8')) as {
-        containerName: string;
-      };
-      return record.containerName;
+    return records.flatMap((path) => {
+      const text = readIfThere(`${root}/${path}`);
+      if (text === undefined) return [];
+      return [(JSON.parse(text) as { containerName: string }).containerName];
     });
   }
 
@@ -132,5 +131,15 @@ export class Plugin {
       await setTimeout(10);
     }
     throw new Error(`the plugin does not come back:\n${this.#engine.log.slice(-3000)}`);
+  }
+}
+
+/** What is in a file; undefined when it went since it was listed. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
   }
 }
