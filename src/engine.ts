@@ -180,7 +180,8 @@ async function recover(parts: Parts): Promise<void> {
   state.recoverySeconds = recoverySeconds;
   log.info({ containers: ids.length, failed, recoverySeconds }, 'recovered');
   server.markReady();
-  await upkeep.start(() => setImmediate());
+  // Nobody has to wait for what is looked through in peace.
+  void upkeep.start(() => setImmediate());
 }
 
 async function close(parts: Parts): Promise<void> {
