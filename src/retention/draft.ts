@@ -13,8 +13,6 @@ export class ContainerDraft {
   keptBytes = 0;
   /** How many of the oldest are decided on: removed, given up, or the word of a loss. */
   #decided = 0;
-  /** The first that stays as it is; those before it that stay are words of losses. */
-  #firstOrdinal: number | undefined;
   /** A segment stays in front: what lies behind it cannot be removed without leaving a hole. */
   #isBlocked = false;
 
@@ -31,12 +29,20 @@ export class ContainerDraft {
     return isFree ? oldest : undefined;
   }
 
-  /** Where the segment that `oldest` names ends; the newest has no successor to tell when. */
-  get oldestEnd(): { lsn: number; createdMs: number } {
-    const { segments, endLsn } = this.view;
-    const next = segments[this.#decided + 1] ?? segments[this.#decided];
-    const lsn = segments[this.#decided + 1]?.baseLsn ?? endLsn;
-    return { lsn, createdMs: next?.createdMs ?? 0 };
+  /** Position at which the segment that `oldest` names ends. */
+  get #oldestEndLsn(): number {
+    return this.view.segments[this.#decided + 1]?.baseLsn ?? this.view.endLsn;
+  }
+
+  /**
+   * When the segment that `oldest` names was written last. The newest has no successor to tell:
+   * it is taken to be as young as it can be.
+   */
+  get oldestEndMs(): number {
+    const { segments, limits } = this.view;
+    const next = segments[this.#decided + 1];
+    if (next !== undefined) return next.createdMs;
+    return (segments[this.#decided]?.createdMs ?? 0) + limits.segmentAgeMs;
   }
 
   /**
@@ -44,9 +50,9 @@ export class ContainerDraft {
    * newest is never removed: it keeps the end of the stream.
    */
   get isOldestRemovable(): boolean {
-    if (this.#isBlocked || this.#isLast) return false;
+    if (this.#isBlocked || this.isOldestNewest) return false;
     const { ackLsn, durableLsn } = this.view;
-    return this.oldestEnd.lsn <= Math.min(ackLsn, durableLsn);
+    return this.#oldestEndLsn <= Math.min(ackLsn, durableLsn);
   }
 
   /**
@@ -54,29 +60,33 @@ export class ContainerDraft {
    * loss of power could make an endpoint ask for it again.
    */
   get isOldestDelivered(): boolean {
-    return this.oldestEnd.lsn <= this.view.ackLsn;
+    return this.#oldestEndLsn <= this.view.ackLsn;
   }
 
   /** Whether all of the log is delivered and nobody will add to it. */
   get isForgettable(): boolean {
     const { endedAtMs, ackLsn, endLsn, busySequence } = this.view;
     const isOver = endedAtMs !== undefined && ackLsn >= endLsn && busySequence === undefined;
-    return isOver && this.#isLast && this.oldest !== undefined;
+    return isOver && this.isOldestNewest && this.oldest !== undefined;
   }
 
-  get #isLast(): boolean {
+  /** Whether nothing stands behind it: all others are decided on. */
+  get isOldestNewest(): boolean {
     return this.#decided === this.view.segments.length - 1;
   }
 
-  /** Frames that are kept. */
+  /** Frames that are kept. Words of losses in front must have been stepped over. */
   get entries(): number {
-    const first = this.#firstOrdinal ?? this.view.segments[this.#decided]?.baseOrdinal;
-    return this.view.endOrdinal - (first ?? this.view.endOrdinal);
+    const { segments, endOrdinal } = this.view;
+    return endOrdinal - (segments[this.#decided]?.baseOrdinal ?? endOrdinal);
   }
 
-  /** What it takes beyond its share. */
-  excessOver(shareBytes: number): number {
-    return this.keptBytes - shareBytes;
+  /** The segment that is being written, when nothing else is left that could go. */
+  get lastActive(): SegmentView | undefined {
+    const { segments, busySequence } = this.view;
+    if (!this.isOldestNewest || busySequence !== undefined) return undefined;
+    const active = segments.at(-1);
+    return active?.isComplete === false ? active : undefined;
   }
 
   /** The oldest is delivered and goes. */
@@ -117,12 +127,13 @@ export class ContainerDraft {
     }
   }
 
-  /** Raw segments that stay and are not written any more, oldest first. */
-  *sealable(): Generator<SegmentView> {
+  /** Visits raw segments that stay and are not written any more, oldest first. */
+  forEachSealable(visit: (segment: SegmentView) => void): void {
     const { segments, busySequence } = this.view;
-    for (const segment of segments.slice(this.#decided)) {
-      const { kind, isComplete, sequence } = segment;
-      if (kind === 'raw' && isComplete && sequence !== busySequence) yield segment;
+    for (let at = this.#decided; at < segments.length; at += 1) {
+      const segment = segments[at];
+      if (segment?.kind !== 'raw' || !segment.isComplete) continue;
+      if (segment.sequence !== busySequence) visit(segment);
     }
   }
 }

@@ -4,7 +4,8 @@
  * what is not; what is lost is lost from whoever takes most.
  */
 import { ContainerDraft } from './draft.ts';
-import type { RetentionAction, RetentionView } from './types.ts';
+import { Losers } from './losers.ts';
+import type { RetentionAction, RetentionView, SegmentView } from './types.ts';
 
 /** Above this part of the limit, what is kept for `docker logs` goes. */
 const historyMark = 0.85;
@@ -26,8 +27,7 @@ export function planRetention(view: RetentionView): RetentionAction[] {
   }
   trimAll(drafts, view.limitBytes);
   const actions = drafts.flatMap((draft) => draft.actions);
-  const rotation = rotationOf(drafts, view);
-  if (rotation !== undefined) actions.push(rotation);
+  actions.push(...rotationsOf(drafts, view));
   actions.push(...sealsOf(drafts, view));
   return actions;
 }
@@ -36,7 +36,7 @@ export function planRetention(view: RetentionView): RetentionAction[] {
 function trimAge(draft: ContainerDraft, { nowMs, agesCountFromMs }: RetentionView): void {
   const { maxAgeMs } = draft.view.limits;
   for (let oldest = draft.oldest; oldest !== undefined; oldest = draft.oldest) {
-    const endedMs = Math.max(draft.oldestEnd.createdMs, agesCountFromMs);
+    const endedMs = Math.max(draft.oldestEndMs, agesCountFromMs);
     if (nowMs - endedMs <= maxAgeMs) return;
     if (draft.isOldestRemovable) draft.remove();
     else if (draft.isForgettable) draft.forget();
@@ -58,25 +58,34 @@ function trimHistory(draft: ContainerDraft, nowMs: number): void {
   }
 }
 
-/** The container's own limits. */
+/**
+ * The container's own limits. Where the newest is refused at the limit, what is delivered must
+ * go before it is reached: otherwise it would never go, and everything be refused for good.
+ */
 function trimOwnLimits(draft: ContainerDraft): void {
   const { maxBytes, maxEntries, full } = draft.view.limits;
   if (maxBytes === Number.POSITIVE_INFINITY && maxEntries === Number.POSITIVE_INFINITY) return;
-  while (draft.keptBytes > maxBytes || draft.entries > maxEntries) {
+  const canLose = full === 'drop-oldest';
+  const mark = canLose ? 1 : historyMark;
+  for (;;) {
+    // First: the frames of what is lost already count no more.
     draft.skipGaps();
-    if (draft.oldest === undefined) return;
+    const isOver = draft.keptBytes > maxBytes * mark || draft.entries > maxEntries * mark;
+    if (!isOver || draft.oldest === undefined) return;
     if (draft.isOldestRemovable) draft.remove();
-    else if (draft.isOldestDelivered || full === 'drop-oldest') draft.evict('evicted');
+    else if (draft.isOldestDelivered) draft.evict('evicted');
+    // A limit is kept in whole segments, but never by losing all there is.
+    else if (canLose && !draft.isOldestNewest) draft.evict('evicted');
     else return;
   }
 }
 
 /** The limit of all together. */
 function trimAll(drafts: readonly ContainerDraft[], limitBytes: number): void {
-  let usedBytes = drafts.reduce((sum, { keptBytes }) => sum + keptBytes, 0);
-  const shareBytes = limitBytes / Math.max(1, drafts.length);
+  let usedBytes = usedBy(drafts);
   const trim = (mark: number, canLose: (draft: ContainerDraft) => boolean): void => {
-    const losers = new Losers(drafts, shareBytes);
+    if (usedBytes <= limitBytes * mark) return;
+    const losers = new Losers(drafts);
     while (usedBytes > limitBytes * mark) {
       const draft = losers.next(canLose);
       if (draft === undefined) return;
@@ -97,64 +106,53 @@ function trimAll(drafts: readonly ContainerDraft[], limitBytes: number): void {
   });
 }
 
-/** Hands out whoever is furthest over its share, again and again, as the shares shrink. */
-class Losers {
-  readonly #heap: ContainerDraft[];
-  readonly #shareBytes: number;
-
-  constructor(drafts: readonly ContainerDraft[], shareBytes: number) {
-    this.#shareBytes = shareBytes;
-    this.#heap = drafts.toSorted((a, b) => this.#order(a, b));
-  }
-
-  /** The furthest over that can lose; who cannot is not asked again. */
-  next(canLose: (draft: ContainerDraft) => boolean): ContainerDraft | undefined {
-    for (;;) {
-      const [first] = this.#heap;
-      if (first === undefined) return undefined;
-      this.#sift();
-      const [furthest] = this.#heap;
-      if (furthest === undefined) return undefined;
-      if (canLose(furthest)) return furthest;
-      this.#heap.shift();
-    }
-  }
-
-  /** The first may have shrunk since: it goes down to where it belongs. */
-  #sift(): void {
-    const heap = this.#heap;
-    for (let at = 0; at + 1 < heap.length; at += 1) {
-      const [a, b] = [heap[at], heap[at + 1]];
-      if (a === undefined || b === undefined || this.#order(a, b) <= 0) return;
-      heap[at] = b;
-      heap[at + 1] = a;
-    }
-  }
-
-  #order(a: ContainerDraft, b: ContainerDraft): number {
-    const difference = b.excessOver(this.#shareBytes) - a.excessOver(this.#shareBytes);
-    if (difference !== 0) return difference;
-    return a.view.containerId < b.view.containerId ? -1 : 1;
-  }
+function usedBy(drafts: readonly ContainerDraft[]): number {
+  return drafts.reduce((sum, { keptBytes }) => sum + keptBytes, 0);
 }
 
-/** Over the limit with nothing left to give up: the largest that is being written is closed. */
-function rotationOf(
+/** Whose active segment is to be closed, each once. */
+function rotationsOf(drafts: readonly ContainerDraft[], view: RetentionView): RetentionAction[] {
+  const own = drafts.filter((draft) => isToBeClosed(draft, view));
+  const largest = largestToClose(drafts, view.limitBytes);
+  if (largest !== undefined && !own.includes(largest)) own.push(largest);
+  return own.map(({ view: { containerId } }) => ({ do: 'rotate', containerId }));
+}
+
+/**
+ * Whether the segment that is written must be closed so that it can go: nobody may ever append
+ * to it again, and what takes half of the container's own limits cannot go in parts.
+ */
+function isToBeClosed(
+  { view }: ContainerDraft,
+  { nowMs, agesCountFromMs }: RetentionView,
+): boolean {
+  const { segments, endOrdinal, limits } = view;
+  const active = segments.at(-1);
+  if (active === undefined || active.isComplete) return false;
+  if (nowMs - Math.max(active.createdMs, agesCountFromMs) >= limits.segmentAgeMs) return true;
+  if (active.storedBytes > limits.maxBytes / 2) return true;
+  return endOrdinal - active.baseOrdinal > limits.maxEntries / 2;
+}
+
+/**
+ * Who is to close what it writes because all together have no room and nothing else can go: the
+ * largest. What is delivered costs nothing, and goes before anything has to be refused.
+ */
+function largestToClose(
   drafts: readonly ContainerDraft[],
-  { limitBytes }: RetentionView,
-): RetentionAction | undefined {
-  const usedBytes = drafts.reduce((sum, { keptBytes }) => sum + keptBytes, 0);
-  if (usedBytes <= limitBytes) return undefined;
-  let largest: { containerId: string; storedBytes: number } | undefined;
-  for (const { view, oldest } of drafts) {
-    if (oldest !== undefined || view.busySequence !== undefined) continue;
-    if (view.limits.full !== 'drop-oldest') continue;
-    const active = view.segments.at(-1);
-    if (active === undefined || active.isComplete) continue;
-    if (largest !== undefined && active.storedBytes <= largest.storedBytes) continue;
-    largest = { containerId: view.containerId, storedBytes: active.storedBytes };
+  limitBytes: number,
+): ContainerDraft | undefined {
+  const usedBytes = usedBy(drafts);
+  if (usedBytes <= limitBytes * evictMark) return undefined;
+  let largest: ContainerDraft | undefined;
+  for (const draft of drafts) {
+    const { lastActive, view } = draft;
+    if (lastActive === undefined) continue;
+    const canLose = view.limits.full === 'drop-oldest' && usedBytes > limitBytes;
+    if (!canLose && view.ackLsn < view.endLsn) continue;
+    if (lastActive.storedBytes > (largest?.lastActive?.storedBytes ?? 0)) largest = draft;
   }
-  return largest && { do: 'rotate', containerId: largest.containerId };
+  return largest;
 }
 
 /**
@@ -162,18 +160,22 @@ function rotationOf(
  * any more in the next seconds goes without having cost anything.
  */
 function sealsOf(drafts: readonly ContainerDraft[], view: RetentionView): RetentionAction[] {
-  const usedBytes = drafts.reduce((sum, { keptBytes }) => sum + keptBytes, 0);
+  const usedBytes = usedBy(drafts);
   const isTight = usedBytes > view.limitBytes * tightMark;
   const dueMs = isTight ? Number.POSITIVE_INFINITY : view.nowMs - sealDelayMs;
-  const due = drafts.flatMap((draft) =>
-    [...draft.sealable()]
-      .filter(({ createdMs }) => createdMs <= dueMs)
-      .map(({ sequence, createdMs }) => ({
-        ...{ containerId: draft.view.containerId, sequence, createdMs },
-      })),
-  );
-  due.sort((a, b) => a.createdMs - b.createdMs || a.sequence - b.sequence);
+  const due: { containerId: string; segment: SegmentView }[] = [];
+  for (const draft of drafts) {
+    const { containerId } = draft.view;
+    draft.forEachSealable((segment) => {
+      if (segment.createdMs <= dueMs) due.push({ containerId, segment });
+    });
+  }
+  due.sort(({ segment: a }, { segment: b }) => {
+    return a.createdMs - b.createdMs || a.sequence - b.sequence;
+  });
   const isHurried = due.length > (view.sealBacklogMax ?? sealBacklogUsual);
   const level = isHurried ? 1 : isTight ? 6 : 3;
-  return due.map(({ containerId, sequence }) => ({ do: 'seal', containerId, sequence, level }));
+  return due.map(({ containerId, segment: { sequence } }) => {
+    return { do: 'seal', containerId, sequence, level };
+  });
 }

@@ -20,6 +20,8 @@ export interface RetentionLimits {
   /** Frames that are kept. */
   readonly maxEntries: number;
   readonly maxAgeMs: number;
+  /** A segment is written for no longer than this. */
+  readonly segmentAgeMs: number;
   /** Stored bytes that are kept after delivery. */
   readonly historyBytes: number;
   /** How long those are kept of a container that has ended. */

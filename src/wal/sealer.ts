@@ -7,14 +7,9 @@ import { crc32 } from 'node:zlib';
 import type { FileSystem } from '../base/file-system.ts';
 import { createBlockHeader, type NewBlock, noStats } from './block.ts';
 import { segmentName } from './catalog.ts';
-import {
-  type BlockHeader,
-  blockFlag,
-  blockOverheadBytes,
-  blockType,
-  fileHeaderBytes,
-} from './format.ts';
+import { type BlockHeader, blockOverheadBytes, blockType, fileHeaderBytes } from './format.ts';
 import { GroupBuilder } from './group-builder.ts';
+import { framesCutAt } from './look-around.ts';
 import { decodeMetaRecord, encodeMetaRecord, type GapRecord } from './meta-record.ts';
 import type { Quarantine } from './quarantine.ts';
 import { SealedWriter } from './sealed-writer.ts';
@@ -107,10 +102,7 @@ class SegmentCopy {
     const place = { directory, containerId, header, isDurable: true };
     this.#writer = new SealedWriter(this.#disk, place);
     while (offset !== undefined) {
-      const payload = this.#raw.readBlock(offset, this.#header);
-      // It was sound a moment ago: the disk fails under our hands.
-      if (payload === undefined) throw new Error(`a block at ${offset} cannot be read again`);
-      this.#take(offset, payload);
+      this.#take(offset, this.#read(offset));
       offset = this.#nextSound(offset + blockOverheadBytes + this.#header.storedBytes);
     }
     this.#endGroup();
@@ -153,9 +145,21 @@ class SegmentCopy {
     return found;
   }
 
-  #take(offset: number, payload: Buffer): void {
+  /** The block's payload, `#header` filled. It was sound a moment ago, or the disk fails now. */
+  #read(offset: number): Buffer {
+    const payload = this.#raw.readBlock(offset, this.#header);
+    if (payload === undefined) throw new Error(`a block at ${offset} cannot be read again`);
+    return payload;
+  }
+
+  #take(offset: number, found: Buffer): void {
     const header = this.#header;
-    if (header.lsn > this.#lsn) this.#recordDamage(header);
+    let payload = found;
+    if (header.lsn > this.#lsn) {
+      this.#recordDamage({ ...header }, offset);
+      // To count what is lost, the blocks behind were looked at: what was read is void.
+      payload = this.#read(offset);
+    }
     // A failed write that came again: the same bytes at the same place, once is enough.
     if (header.lsn < this.#lsn) return;
     this.#digest = digestStep(this.#digest, header, payload);
@@ -184,11 +188,11 @@ class SegmentCopy {
   }
 
   /** A hole in the file is a loss like any other, told where it stands. */
-  #recordDamage(next: BlockHeader): void {
+  #recordDamage(next: BlockHeader, offset: number): void {
     this.#endGroup();
     const fromLsn = this.#lsn;
-    const startsAnew = next.type !== blockType.raw || (next.flags & blockFlag.startsOnFrame) !== 0;
-    const frames = Math.max(0, next.ordinal - this.#ordinal) + (startsAnew ? 0 : 1);
+    const { cut } = framesCutAt(this.#raw, offset);
+    const frames = Math.max(0, next.ordinal - this.#ordinal) + cut;
     const range = { fromLsn, toLsn: next.lsn, atMs: Date.now(), frames };
     const after = this.#maxNs > 0n ? { afterNs: this.#maxNs.toString() } : {};
     const record: GapRecord = { kind: 'gap', reason: 'damage', ...range, ...after };

@@ -163,7 +163,8 @@ export class StreamReader {
     // Asked before the search: in a file with a successor, what is not found now never comes.
     const isComplete = this.#sequences().some((sequence) => sequence > file.sequence);
     const next = file.findBlock(from + 1, header);
-    if (next === undefined) {
+    // Behind an index stands nothing: what is lost ends, and is counted, in the next file.
+    if (next === undefined || (isComplete && header.type === blockType.index)) {
       const isLost = isComplete
         ? this.#enterNextSegment(committedLsn, 'damage')
         : // The writer may be at its next block: where that begins, only a later search can tell.

@@ -50,7 +50,8 @@ export class Plugin {
     for (let attempt = 1; ; attempt += 1) {
       const args = ['plugin', 'enable', '--timeout', '0', this.name];
       const { status, stderr } = await this.#engine.tryDocker(...args);
-      if (status === 0) return;
+      // dockerd may have said no and have brought it up all the same, when the old one went.
+      if (status === 0 || stderr.includes('already enabled')) return;
       if (attempt === 20 || !stderr.includes('id already in use')) throw new Error(stderr);
       await setTimeout(250);
     }
