@@ -14,6 +14,7 @@ import {
   listContainers,
   readContainerRecord,
   removeContainer,
+  syncContainerRecord,
   writeContainerRecord,
   writeContainerRecordDurably,
 } from '../wal/index.ts';
@@ -299,6 +300,8 @@ export class Containers {
     const ended = endedAtMs === undefined ? {} : { endedAtMs };
     try {
       writeContainerRecord(disk, directory, { ...record, fifos: capture.openPaths, ...ended });
+      // Nobody waits for it, and the directory may be gone by then.
+      syncContainerRecord(disk, directory).catch(() => {});
     } catch (error) {
       log.error({ containerId: record.containerId, cause: messageOf(error) }, 'record not written');
     }

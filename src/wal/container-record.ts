@@ -47,6 +47,19 @@ export function writeContainerRecord(
   replaceFile(disk, directory, fileName, encodeRecord(record));
 }
 
+/**
+ * Makes a record that was written at once durable: on some file systems a loss of power leaves
+ * an empty file behind a rename that nobody synced. Rejects with what the disk throws.
+ */
+export async function syncContainerRecord(disk: FileSystem, directory: string): Promise<void> {
+  const fd = disk.openSync(`${directory}/${fileName}`, 'r');
+  try {
+    await disk.fdatasync(fd);
+  } finally {
+    disk.closeSync(fd);
+  }
+}
+
 function encodeRecord(record: Omit<ContainerRecord, 'version'>): Buffer {
   const whole: ContainerRecord = { version: formatVersion, ...record };
   return Buffer.from(`${JSON.stringify(whole, null, 1)}\n`);

@@ -5,6 +5,7 @@ export { CommittedLsn } from './committed-lsn.ts';
 export {
   type ContainerRecord,
   readContainerRecord,
+  syncContainerRecord,
   writeContainerRecord,
   writeContainerRecordDurably,
 } from './container-record.ts';

@@ -88,8 +88,10 @@ export class StreamReader {
     this.#lsn = lsn;
     this.#gap = undefined;
     this.#salt = undefined;
-    if (hint !== undefined && this.#fits(hint, lsn)) this.#place = { ...hint };
-    else this.#search();
+    const fitting = hint === undefined ? undefined : this.#fitting(hint, lsn);
+    if (hint === undefined || fitting === undefined) return this.#search();
+    this.#place = { ...hint };
+    this.#salt = fitting.header.salt;
   }
 
   /**
@@ -235,14 +237,19 @@ export class StreamReader {
     return listSegments(this.#options.disk, this.#options.directory);
   }
 
-  #fits(hint: Readonly<StreamPlace>, lsn: number): boolean {
+  /** The file of a hint that is right for the position; undefined when it is not. */
+  #fitting(hint: Readonly<StreamPlace>, lsn: number): SegmentFile | undefined {
     const { files, directory, containerId } = this.#options;
     const file = files.open(directory, hint.sequence, containerId);
-    if (file === undefined || !(hint.offset >= fileHeaderBytes)) return false;
+    return file !== undefined && this.#fits(file, hint.offset, lsn) ? file : undefined;
+  }
+
+  #fits(file: SegmentFile, offset: number, lsn: number): boolean {
     const header = this.#header;
-    if (file.readHeader(hint.offset, header)) return header.lsn <= lsn;
-    if (hint.offset !== file.size() || file.header.baseLsn > lsn) return false;
-    if (hint.offset === fileHeaderBytes) return true;
+    if (!(offset >= fileHeaderBytes)) return false;
+    if (file.readHeader(offset, header)) return header.lsn <= lsn;
+    if (offset !== file.size() || file.header.baseLsn > lsn) return false;
+    if (offset === fileHeaderBytes) return true;
     // The end of the file: right for a position behind the last block, wrong for one in it.
     const last = file.readLast(header);
     return last !== undefined && header.lsn + header.lsnSpan <= lsn;

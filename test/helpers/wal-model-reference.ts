@@ -143,6 +143,11 @@ export class StreamReference {
     }
   }
 
+  /** How many frames were begun and never ended. */
+  get unfinishedFrames(): number {
+    return this.#unfinished.length;
+  }
+
   /** The last so many bytes of output are the beginning of a frame that never ends. */
   leaveUnfinished(length: number): void {
     const endLsn = this.#outputEndLsn;
@@ -235,6 +240,8 @@ export class StreamReference {
   /** Takes for lost exactly what a look at the disk showed to be lost, from `fromLsn` on. */
   settle(fromLsn: number, lost: readonly Range[]): void {
     const wasDurable = [...this.#durable];
+    // A segment that was being given up when the process died may be gone without a word.
+    for (const lsn of this.#doubtful) if (lsn < fromLsn) this.#gone.add(lsn);
     this.#doubtful.clear();
     for (const lsn of this.#gone) if (lsn >= fromLsn) this.#gone.delete(lsn);
     for (const range of lost) this.markGone(range);

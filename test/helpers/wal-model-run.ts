@@ -95,7 +95,7 @@ class Run {
 /** Runs a history to its end; throws where an invariant does not hold. */
 export function runHistory(
   commands: readonly Command[],
-  options = { isStrict: false, filesOpenMax: 256 },
+  options = { isStrict: false, filesOpenMax: 3 },
 ): void {
   const run = new Run(options);
   for (const command of commands) run.apply(command);

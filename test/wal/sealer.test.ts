@@ -132,6 +132,22 @@ describe('sealing', () => {
     }
   });
 
+  it('does not take the place of a hint for one in the sealed file', () => {
+    using bench = new StreamBench();
+    bench.limits.segmentBytesMax = 200_000;
+    fill(bench, 3000, 5003);
+    const all = bench.read();
+    const middle = all[10];
+    assert.ok(middle?.what === 'raw');
+    const files = new SegmentFiles(bench.disk, 4);
+    const reader = bench.reader(files);
+    reader.seek(middle.fromLsn, middle.place);
+    sealAll(bench);
+    files.closeDirectory(bench.directory);
+    assert.deepEqual(gapsOf(drain(reader, bench.committed.read(), middle.fromLsn)), []);
+    files.closeDirectory(bench.directory);
+  });
+
   it('keeps what does not compress as it is', () => {
     using bench = new StreamBench();
     const noise = randomBytes(500_000);
