@@ -1,12 +1,13 @@
 /**
- * Child process of bench/capture.ts: writes frames into a FIFO as fast as it takes them, as
- * dockerd would with many busy containers. Arguments: path, line bytes, total megabytes.
+ * Child process of benchmarks: writes frames into a FIFO as fast as it takes them, as
+ * dockerd would with many busy containers. Arguments: path, line bytes, total megabytes, `random` for
+ * lines that do not compress.
  */
 import fs from 'node:fs';
 import { buildFrames } from './frames.ts';
 
-const [path = '', lineBytes = '100', megabytes = '1'] = process.argv.slice(2);
-const load = buildFrames(20_000, Number(lineBytes));
+const [path = '', lineBytes = '100', megabytes = '1', kind] = process.argv.slice(2);
+const load = buildFrames(20_000, Number(lineBytes), kind);
 const rounds = Math.max(1, Math.round((Number(megabytes) * 1e6) / load.bytes.length));
 const fd = fs.openSync(path, 'w');
 process.stdout.write(

@@ -1,4 +1,5 @@
 /** Frames for benchmarks: numbered lines of one length, as dockerd would write them. */
+import { randomBytes } from 'node:crypto';
 
 /** One run of frames, ready to be written again and again. */
 export interface FrameLoad {
@@ -6,11 +7,15 @@ export interface FrameLoad {
   frames: number;
 }
 
-/** Builds `frames` frames with lines of `lineBytes` bytes. */
-export function buildFrames(frames: number, lineBytes: number): FrameLoad {
+/** Builds `frames` frames with lines of `lineBytes` bytes: readable ones, or such that nothing compresses. */
+export function buildFrames(frames: number, lineBytes: number, kind = 'text'): FrameLoad {
   const timeNs = BigInt(Date.now()) * 1_000_000n;
   const parts: Buffer[] = [];
   for (let index = 0; index < frames; index += 1) {
+    if (kind === 'random') {
+      parts.push(encodeFrame('stdout', timeNs + BigInt(index), randomBytes(lineBytes)));
+      continue;
+    }
     const text = `${index} GET /api/items/${index * 7919} 200 ${index % 977}ms `;
     const line = Buffer.from(
       text.padEnd(lineBytes, 'abcdefghij klmnopqrstuvwxyz').slice(0, lineBytes),

@@ -1,86 +1,84 @@
 /**
- * Resident memory of the built plugin's program: idle, then while 2 GiB pile up behind a dead
- * endpoint. Prints one JSON line. Arguments: megabytes (2200), directory of a built plugin.
+ * Resident memory of the built plugin's program: idle, then while a backlog of lines that do
+ * not compress piles up behind a dead endpoint, in stages. Prints one JSON line. Arguments:
+ * gibibytes at the end of each stage (0.05,2,5,10), directory of a built plugin.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import { buildPlugin } from '../scripts/build-plugin.ts';
-import { callPlugin, newId, startLoggingBody } from '../test/helpers/fake-dockerd.ts';
+import { BuiltDriver } from './built-driver.ts';
 
-const [megabytes = '2200', built] = process.argv.slice(2);
-const directory = fs.mkdtempSync(`${os.tmpdir()}/holdfast-bench-`);
-const plugin = built ?? `${directory}/plugin`;
-if (built === undefined) await buildPlugin({ out: plugin });
-const { entrypoint } = JSON.parse(fs.readFileSync(`${plugin}/config.json`, 'utf8')) as {
-  entrypoint: string[];
-};
-const [node = '', ...args] = entrypoint.map((part) =>
-  part.startsWith('/') ? `${plugin}/rootfs${part}` : part,
-);
-const socketPath = `${directory}/s`;
-const driver = spawn(node, args, {
-  env: {
-    HOLDFAST_SOCKET: socketPath,
-    WAL_DIR: `${directory}/wal`,
-    // Nothing listens there.
-    LOKI_URL: 'http://127.0.0.1:9',
-    LOG_LEVEL: 'error',
-  },
-  stdio: 'inherit',
-});
+const [stages = '0.05,2,5,10', built] = process.argv.slice(2);
+const sampleMs = 250;
+/** What a stage has piled up is sealed in this time, or the bench goes on. */
+const sealMsMax = 120_000;
+const restSamples = 16;
 
-/** Resident megabytes of the driver. */
-function residentMegabytes(): number {
-  const status = fs.readFileSync(`/proc/${driver.pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000;
+/** One stage: what is on disk at its end, and the driver's megabytes. */
+interface Stage {
+  gibibytes: number;
+  storedGibibytes: number;
+  /** The most while lines came in. */
+  busyMegabytes: number;
+  /** The most while the sealer worked off the rest. */
+  sealingMegabytes: number;
+  /** The median when nothing was left to do. */
+  restMegabytes: number;
 }
 
-const startedMs = performance.now();
-while (!fs.existsSync(socketPath)) await setTimeout(5);
-const startMs = performance.now() - startedMs;
-await setTimeout(4000);
-const idleMegabytes = residentMegabytes();
-const fifo = `${directory}/fifo`;
-execFileSync('mkfifo', [fifo]);
-const keeper = fs.openSync(fifo, fs.constants.O_RDWR);
-const answer = await callPlugin(
-  socketPath,
-  'LogDriver.StartLogging',
-  startLoggingBody(fifo, newId(), {}),
-);
-if (answer.status !== 200) throw new Error(answer.body.Err);
-const writer = spawn(process.execPath, [
-  `${import.meta.dirname}/fifo-writer.ts`,
-  fifo,
-  '100',
-  megabytes,
-]);
-const samples: number[] = [];
-const exit = once(writer, 'exit');
-while ((await Promise.race([exit, setTimeout(250, 'more')])) === 'more')
-  samples.push(residentMegabytes());
-for (let wait = 0; wait < 8; wait += 1) {
-  await setTimeout(500);
-  samples.push(residentMegabytes());
+const driver = await BuiltDriver.build({ WAL_MAX_BYTES: '12g' }, built);
+
+/** Samples until the promise is settled. */
+async function most(until: Promise<unknown>): Promise<number> {
+  let megabytes = 0;
+  const isOver = until.then(() => true);
+  for (;;) {
+    megabytes = Math.max(megabytes, driver.residentMegabytes());
+    if (await Promise.race([isOver, setTimeout(sampleMs, false)])) return megabytes;
+  }
 }
-const backlog = fs
-  .readdirSync(`${directory}/wal/c`, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.w'))
-  .reduce((sum, name) => sum + fs.statSync(`${directory}/wal/c/${name}`).size, 0);
-driver.kill();
-await once(driver, 'exit');
-fs.closeSync(keeper);
-fs.rmSync(directory, { recursive: true });
-console.log(
-  JSON.stringify({
-    bench: 'memory',
-    startMs,
-    idleMegabytes,
-    backlogGibibytes: backlog / 2 ** 30,
-    backlogMegabytesMax: Math.max(...samples),
-    backlogMegabytesEnd: samples.at(-1),
-  }),
-);
+
+/** One raw segment stays: the one that is being written. */
+async function isSealed(): Promise<void> {
+  const untilMs = performance.now() + sealMsMax;
+  const raw = (): number => driver.segments().filter(({ name }) => name.endsWith('.w')).length;
+  while (raw() > 1 && performance.now() < untilMs) await setTimeout(sampleMs);
+}
+
+async function rest(): Promise<number> {
+  const samples: number[] = [];
+  for (let index = 0; index < restSamples; index += 1) {
+    samples.push(driver.residentMegabytes());
+    await setTimeout(sampleMs);
+  }
+  return samples.toSorted((a, b) => a - b)[restSamples / 2] ?? Number.NaN;
+}
+
+async function pileUp(fifo: string, fromGibibytes: number, gibibytes: number): Promise<Stage> {
+  const megabytes = ((gibibytes - fromGibibytes) * 2 ** 30) / 1e6;
+  const writerFile = `${import.meta.dirname}/fifo-writer.ts`;
+  const args = [writerFile, fifo, '100', String(megabytes), 'random'];
+  const busyMegabytes = await most(once(spawn(process.execPath, args), 'exit'));
+  const sealingMegabytes = await most(isSealed());
+  const restMegabytes = await rest();
+  const stored = driver.segments().reduce((sum, { bytes }) => sum + bytes, 0);
+  const storedGibibytes = stored / 2 ** 30;
+  return { gibibytes, storedGibibytes, busyMegabytes, sealingMegabytes, restMegabytes };
+}
+
+try {
+  const startMs = await driver.start();
+  await setTimeout(4000);
+  const idleMegabytes = driver.residentMegabytes();
+  const fifo = await driver.startContainer();
+  const keeper = fs.openSync(fifo, fs.constants.O_RDWR);
+  const done: Stage[] = [];
+  for (const gibibytes of stages.split(',').map(Number)) {
+    done.push(await pileUp(fifo, done.at(-1)?.gibibytes ?? 0, gibibytes));
+  }
+  fs.closeSync(keeper);
+  console.log(JSON.stringify({ bench: 'memory', startMs, idleMegabytes, stages: done }));
+} finally {
+  await driver.dispose();
+}

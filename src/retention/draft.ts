@@ -75,7 +75,7 @@ export class ContainerDraft {
     return this.#decided === this.view.segments.length - 1;
   }
 
-  /** Frames that are kept. Words of losses in front must have been stepped over. */
+  /** Frames that are kept; those of lost segments count until they are stepped over. */
   get entries(): number {
     const { segments, endOrdinal } = this.view;
     return endOrdinal - (segments[this.#decided]?.baseOrdinal ?? endOrdinal);

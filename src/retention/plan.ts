@@ -68,8 +68,7 @@ function trimOwnLimits(draft: ContainerDraft): void {
   const canLose = full === 'drop-oldest';
   const mark = canLose ? 1 : historyMark;
   for (;;) {
-    // First: the frames of what is lost already count no more.
-    draft.skipGaps();
+    // Asked again after each step: the frames of what is lost already count no more then.
     const isOver = draft.keptBytes > maxBytes * mark || draft.entries > maxEntries * mark;
     if (!isOver || draft.oldest === undefined) return;
     if (draft.isOldestRemovable) draft.remove();

@@ -7,11 +7,13 @@ import { z } from 'zod';
 import { type FileSystem, replaceFile } from '../base/file-system.ts';
 
 const fileName = 'clock';
-const fileSchema = z.object({
-  version: z.literal(1),
-  observedMs: z.number().nonnegative(),
-  countFromMs: z.number().nonnegative(),
-});
+const fileSchema = z
+  .object({
+    version: z.literal(1),
+    observedMs: z.int().nonnegative(),
+    countFromMs: z.int().nonnegative(),
+  })
+  .refine(({ observedMs, countFromMs }) => countFromMs <= observedMs);
 
 /** The clocks that it is made of, in milliseconds. */
 export interface ClockSources {
@@ -38,7 +40,7 @@ export class ObservedClock {
     this.#monotonicMs = sources.monotonicMs;
     this.#beganAtMs = sources.monotonicMs();
     const saved = readSaved(disk, root);
-    this.#observedMs = saved?.observedMs ?? sources.wallMs();
+    this.#observedMs = saved?.observedMs ?? Math.round(sources.wallMs());
     this.countFromMs = saved?.countFromMs ?? this.#observedMs;
   }
 

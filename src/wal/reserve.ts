@@ -16,6 +16,8 @@ export class Reserve {
   readonly #path: string;
   #isFilled = false;
   #isFilling = false;
+  /** The file while it is filled. */
+  #fd: number | undefined;
 
   /** Takes over a whole file of a former process; a part of one goes. */
   constructor(disk: FileSystem, root: string) {
@@ -52,8 +54,12 @@ export class Reserve {
     return this.#isFilled;
   }
 
-  /** Lets the space go. Returns whether there was any. */
+  /**
+   * Lets the space go. Returns whether there was any. What is just being filled goes, too, and
+   * is not filled any further: it may be what took the last of a quota.
+   */
   release(): boolean {
+    if (this.#fd !== undefined) return this.#abandon(this.#fd);
     if (!this.#isFilled) return false;
     this.#isFilled = false;
     return this.#discard();
@@ -65,17 +71,31 @@ export class Reserve {
     const { freeBytes } = this.#disk.statfsSync(directory);
     if (wantedBytes === 0 || freeBytes < 2 * wantedBytes + minFreeBytes) return false;
     const fd = this.#disk.openSync(this.#path, 'w', 0o600);
+    this.#fd = fd;
     try {
       // Not zeros: a file system may keep a hole in their place, and a hole frees nothing.
       const step = Buffer.alloc(stepBytes, 0x72);
       for (let at = 0; at < wantedBytes; at += step.length) {
         writeFully(this.#disk, fd, step.subarray(0, Math.min(step.length, wantedBytes - at)), at);
         await setImmediate();
+        if (this.#fd === undefined) throw new Error('the space is needed');
       }
     } finally {
+      this.#fd = undefined;
       this.#disk.closeSync(fd);
     }
     return true;
+  }
+
+  /** The file is open: to unlink it would free nothing before it is closed. */
+  #abandon(fd: number): boolean {
+    this.#fd = undefined;
+    try {
+      this.#disk.ftruncateSync(fd, 0);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #wantedBytes(directory: string): number {
