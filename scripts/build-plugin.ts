@@ -74,6 +74,9 @@ async function bundle(root: string, main: string | undefined): Promise<void> {
     entryNames: '[name]',
     external: nativePackages,
     legalComments: 'none',
+    // The text of a bundle stays in memory, once a thread. Names stay, for what a failure prints.
+    minifyWhitespace: true,
+    minifySyntax: true,
     logLevel: 'error',
     // CommonJS packages inside the bundle call `require` for Node's own modules.
     banner: {

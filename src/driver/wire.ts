@@ -2,7 +2,7 @@
  * What dockerd sends and expects, checked at the door. Shapes are those of moby's
  * daemon/logger/{plugin,proxy,loginfo}.go; maps and lists may be null there.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DriverError } from '../base/errors.ts';
 import type { ContainerIdentity } from '../capture/container-log.ts';
 import { isContainerId } from '../wal/index.ts';

@@ -3,7 +3,7 @@
  * who it is, which options it was started with, which FIFOs of it are live. Never its
  * environment, which holds secrets. Log options may hold one too; hence the file mode.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
 import { type FileSystem, replaceFile, replaceFileDurably } from '../base/file-system.ts';
 import { containerRecordBytesMax } from '../base/limits.ts';

@@ -3,7 +3,7 @@
  * same name, URL and tenant get the same number for ever, and no number is used twice: it
  * would put one endpoint's cursor where another one's stood.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { errnoOf } from '../base/errors.ts';
 import { type FileSystem, replaceFileDurably } from '../base/file-system.ts';
 import { readCursors } from './cursor-file.ts';

@@ -2,7 +2,7 @@
  * What meta and gap blocks say, as JSON: rare, small, and readable without this program.
  * A record that cannot be understood is no error: a newer version may have written it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const attachSchema = z.object({
   kind: z.literal('attach'),

@@ -3,7 +3,7 @@
  * or a host that was off for a month, makes nothing old. It begins at the wall time of the first
  * start, so that its times look like times.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FileSystem, replaceFile } from '../base/file-system.ts';
 
 const fileName = 'clock';
