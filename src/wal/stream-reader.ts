@@ -171,13 +171,22 @@ export class StreamReader {
         ? this.#enterNextSegment(committedLsn, 'damage')
         : // The writer may be at its next block: where that begins, only a later search can tell.
           this.#report(committedLsn, committedLsn, 'damage');
-      if (isLost) this.#options.quarantine?.keep(file, from, file.size());
+      if (isLost) this.#keepFrom(file.sequence, from);
       return isLost;
     }
     this.#place.offset = next;
     if (header.lsn <= this.#lsn) return false;
     this.#options.quarantine?.keep(file, from, next);
     return this.#report(header.lsn, committedLsn, 'damage', file, next);
+  }
+
+  /** Keeps a copy of the end of a segment, which may be closed by now. */
+  #keepFrom(sequence: number, offset: number): void {
+    const { files, directory, containerId, quarantine } = this.#options;
+    if (quarantine === undefined) return;
+    const file = files.open(directory, sequence, containerId);
+    if (file !== undefined) quarantine.keep(file, offset, file.size());
+    if (sequence !== this.#place.sequence) files.close(directory, sequence);
   }
 
   /** Goes to the next segment there is. Returns true when something is missing before it. */

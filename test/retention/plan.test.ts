@@ -15,6 +15,7 @@ const limits: RetentionLimits = {
   maxBytes: Number.POSITIVE_INFINITY,
   maxEntries: Number.POSITIVE_INFINITY,
   maxAgeMs: 6 * dayMs,
+  segmentAgeMs: dayMs,
   historyBytes: 0,
   historyAgeMs: dayMs,
   full: 'drop-oldest',
@@ -103,6 +104,54 @@ describe('the retention plan', () => {
     assert.deepEqual(plan([log([100, 100, 100, 100], part)]), ['remove a1', 'evict a2 evicted']);
   });
 
+  it('does not count what is lost against the limit of entries again', () => {
+    const view = log([100, 100, 100, 100], { limits: { ...limits, maxEntries: 25 } });
+    const segments = view.segments.map((each, at) =>
+      at < 2 ? { ...each, kind: 'gap' as const, storedBytes: 1 } : each,
+    );
+    assert.deepEqual(plan([{ ...view, segments }]), []);
+  });
+
+  it('never loses all there is to a limit of the container', () => {
+    for (const own of [{ maxBytes: 50 }, { maxEntries: 5 }]) {
+      const view = log([100], { limits: { ...limits, ...own } });
+      const segments = view.segments.map((each) => ({ ...each, isComplete: true }));
+      assert.deepEqual(plan([{ ...view, segments }]), []);
+    }
+  });
+
+  it('removes what is delivered before a limit at which the newest is refused is reached', () => {
+    for (const own of [{ maxBytes: 410 }, { maxEntries: 42 }]) {
+      const all = { ackLsn: 400, durableLsn: 400 };
+      const wanted = { ...limits, ...own, historyBytes: 1e9 };
+      for (const full of ['drop-newest', 'block'] as const) {
+        const view = log([100, 100, 100, 100], { ...all, limits: { ...wanted, full } });
+        assert.deepEqual(plan([view]), ['remove a1']);
+      }
+      assert.deepEqual(plan([log([100, 100, 100, 100], { ...all, limits: wanted })]), []);
+    }
+  });
+
+  it('closes what is written and too old, or takes half of the limits of the container', () => {
+    const open = (own: Partial<RetentionLimits>): ContainerView =>
+      log([100], { limits: { ...limits, ...own } });
+    assert.deepEqual(plan([open({ segmentAgeMs: 3_600_001 })]), []);
+    assert.deepEqual(plan([open({ segmentAgeMs: 3_600_000 })]), ['rotate a']);
+    assert.deepEqual(plan([open({ segmentAgeMs: 60_000 })], { agesCountFromMs: 3_599_000 }), []);
+    assert.deepEqual(plan([open({ maxBytes: 200 })]), []);
+    assert.deepEqual(plan([open({ maxBytes: 199 })]), ['rotate a']);
+    assert.deepEqual(plan([open({ maxEntries: 20 })]), []);
+    assert.deepEqual(plan([open({ maxEntries: 19 })]), ['rotate a']);
+  });
+
+  it('expires nothing of a segment without a successor that may be younger', () => {
+    const own = { ...limits, maxAgeMs: 300_000, segmentAgeMs: 200_000 };
+    const view = log([100], { limits: own });
+    const segments = view.segments.map((each) => ({ ...each, isComplete: true }));
+    assert.deepEqual(plan([{ ...view, segments }], { nowMs: 500_000 }), []);
+    assert.deepEqual(plan([{ ...view, segments }], { nowMs: 500_001 }), ['evict a1 expired']);
+  });
+
   it('takes history first, then from whoever is furthest over its share', () => {
     const quiet = log([100, 100], { containerId: 'q' });
     const loud = log([300, 300, 300], { containerId: 'l' });
@@ -136,6 +185,21 @@ describe('the retention plan', () => {
     const a = log([500], { containerId: 'a' });
     const b = log([700], { containerId: 'b' });
     assert.deepEqual(plan([a, b], { limitBytes: 1000 }), ['rotate b']);
+    assert.deepEqual(plan([a, b], { limitBytes: 1200 }), []);
+    // One that is to be closed for a reason of its own is in nobody's way, and not closed twice.
+    const due = { limits: { ...limits, maxEntries: 19 } };
+    const own = log([500], { containerId: 'a', ...due });
+    assert.deepEqual(plan([own, b], { limitBytes: 1000 }), ['rotate a', 'rotate b']);
+    const larger = log([900], { containerId: 'a', ...due });
+    assert.deepEqual(plan([larger, b], { limitBytes: 1000 }), ['rotate a']);
+  });
+
+  it('closes what is delivered before anything has to be refused, whatever is to be dropped', () => {
+    const block = { limits: { ...limits, full: 'block' as const } };
+    const read = log([500], { containerId: 'a', ...block, ackLsn: 500, durableLsn: 500 });
+    const unread = log([700], { containerId: 'b', ...block });
+    assert.deepEqual(plan([read, unread], { limitBytes: 1250 }), ['rotate a']);
+    assert.deepEqual(plan([read, unread], { limitBytes: 1300 }), []);
   });
 
   it('gives up the newest of a container when nobody writes to it', () => {
@@ -168,6 +232,7 @@ describe('the retention plan', () => {
     assert.deepEqual(plan([raw(3, 'a'), raw(2, 'b')]), ['seal a1 3', 'seal b1 3', 'seal a2 3']);
     assert.deepEqual(plan([raw(3, 'a')], { limitBytes: 350 }), ['seal a1 6', 'seal a2 6']);
     assert.equal(plan([raw(12, 'a')])[0], 'seal a1 1');
+    assert.deepEqual(plan([{ ...raw(4, 'a'), busySequence: 2 }]), ['seal a1 3', 'seal a3 3']);
     const delivered = { ...raw(3, 'a'), ackLsn: 300, durableLsn: 300 };
     assert.deepEqual(plan([delivered]), ['remove a1', 'remove a2']);
   });
@@ -195,17 +260,19 @@ const anyLog = fc
     gaps: fc.nat({ max: 3 }),
     historyBytes: fc.constantFrom(0, 500, 1e9),
     maxBytes: fc.constantFrom(300, 2000, Number.POSITIVE_INFINITY),
+    maxEntries: fc.constantFrom(5, 35, 80, Number.POSITIVE_INFINITY),
     full: fc.constantFrom<RetentionLimits['full']>('drop-oldest', 'drop-newest', 'block'),
   })
   .map((plan): ContainerView => {
-    const { historyBytes, maxBytes, full } = plan;
-    const view = log(plan.sizes, { limits: { ...limits, historyBytes, maxBytes, full } });
+    const { historyBytes, maxBytes, maxEntries, full } = plan;
+    const own = { ...limits, historyBytes, maxBytes, maxEntries, full };
+    const view = log(plan.sizes, { limits: own });
     const ackLsn = Math.floor(view.endLsn * plan.acked);
     const durableLsn = Math.floor(ackLsn * plan.durable);
     const segments = view.segments.map((segment, at) => ({
       ...segment,
       kind: at < plan.gaps ? ('gap' as const) : segment.kind,
-      isComplete: segment.isComplete || (plan.isClosed && plan.isEnded),
+      isComplete: segment.isComplete || plan.isClosed,
     }));
     return { ...view, segments, ackLsn, durableLsn, endedAtMs: plan.isEnded ? 0 : undefined };
   });
@@ -244,6 +311,28 @@ function apply(view: RetentionView, actions: readonly RetentionAction[]): Retent
   return { ...view, containers };
 }
 
+/** What goes, found the slow way: each time the first of those that take most and can lose. */
+function losersBySearch(containers: readonly ContainerView[], markBytes: number): string[] {
+  const left = containers.map((view) => ({ view, bytes: view.endLsn, at: 0 }));
+  const lost: string[] = [];
+  for (;;) {
+    if (left.reduce((sum, { bytes }) => sum + bytes, 0) <= markBytes) return lost.sort();
+    const [loser] = left
+      .filter(({ view, at }) => view.segments[at]?.isComplete === true)
+      .sort((a, b) => b.bytes - a.bytes);
+    const segment = loser?.view.segments[loser.at];
+    if (loser === undefined || segment === undefined) return lost.sort();
+    lost.push(`evict ${loser.view.containerId}${segment.sequence} evicted`);
+    loser.bytes -= segment.storedBytes;
+    loser.at += 1;
+  }
+}
+
+/*
+ * How long it takes, by hand: 1,000 containers of 40 segments each, plan it ten times and look
+ * at the best. Measured so on 2 cores: 1 ms with nothing to do, 3 ms to give up 41 segments,
+ * 7 ms to give up half of all 40,000 at once.
+ */
 describe('any retention plan', () => {
   it('removes only what is delivered, and loses only what is not', () => {
     fc.assert(
@@ -277,11 +366,7 @@ describe('any retention plan', () => {
         const after = apply(view, planRetention(view));
         const again = planRetention(after).filter(({ do: what }) => what !== 'rotate');
         assert.deepEqual(
-          again.filter(({ do: what }) => what === 'evict'),
-          [],
-        );
-        assert.deepEqual(
-          again.filter(({ do: what }) => what === 'forget'),
+          again.filter(({ do: what }) => what !== 'seal'),
           [],
         );
         const used = after.containers
@@ -295,6 +380,34 @@ describe('any retention plan', () => {
           );
           assert.ok(own.full !== 'drop-oldest' || undelivered.length === 0);
         }
+      }),
+    );
+  });
+
+  it('takes from whoever takes most, again and again, in whatever order they are told', () => {
+    // One segment has nothing to lose but what is being written: such ones drop out.
+    const one = fc.integer({ min: 1, max: 99 });
+    const sizes = fc.oneof(
+      fc.tuple(one),
+      fc.array(one, { minLength: 8, maxLength: 12, size: 'max' }),
+    );
+    const logs = fc.array(sizes, { minLength: 10, maxLength: 25, size: 'max' });
+    fc.assert(
+      fc.property(logs, fc.double({ min: 0.1, max: 0.9, noNaN: true }), (all, part) => {
+        const containers = all.map((each, at) =>
+          log(
+            each.map((size) => size * 100),
+            { containerId: `c${String(at).padStart(2, '0')}` },
+          ),
+        );
+        const used = containers.reduce((sum, { endLsn }) => sum + endLsn, 0);
+        const view = { nowMs: 0, agesCountFromMs: 0, limitBytes: Math.floor(used * part) };
+        const lost = (plan: RetentionAction[]): string[] =>
+          plan.filter((action) => action.do === 'evict').map(show);
+        const expected = losersBySearch(containers, view.limitBytes * 0.95);
+        assert.deepEqual(lost(planRetention({ ...view, containers })).sort(), expected);
+        const turned = containers.toReversed();
+        assert.deepEqual(lost(planRetention({ ...view, containers: turned })).sort(), expected);
       }),
     );
   });

@@ -45,6 +45,10 @@ describe('the observed clock', () => {
 
   it('makes nothing old when its file is damaged or gone', () => {
     const contents = ['', '{"version":1', '{"version":1,"observedMs":-5,"countFromMs":0}', 'null'];
+    // No time fits into a segment's header that is above what a number holds exactly.
+    contents.push('{"version":1,"observedMs":1e300,"countFromMs":0}');
+    contents.push('{"version":1,"observedMs":5,"countFromMs":6}');
+    contents.push('{"version":1,"observedMs":5.5,"countFromMs":5.5}', '\0'.repeat(70));
     for (const content of [...contents, '{"version":2,"observedMs":1,"countFromMs":1}']) {
       using directory = temporaryDirectory();
       fs.writeFileSync(`${directory.path}/clock`, content);

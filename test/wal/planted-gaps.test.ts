@@ -4,14 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FileSystem } from '../../src/base/file-system.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { WalCounters } from '../../src/base/wal-counters.ts';
 import { SegmentLedger } from '../../src/capture/segment-ledger.ts';
 import { type KeptContainer, SegmentUpkeep } from '../../src/capture/segment-upkeep.ts';
 import { listSegmentFacts, type StreamWriter, sealSegment } from '../../src/wal/index.ts';
 import { textFrame } from '../helpers/frames.ts';
-import type { MemoryDisk } from '../helpers/memory-disk.ts';
 import { loseAll, lossOf } from '../helpers/memory-file.ts';
 import { MemoryLog } from '../helpers/memory-log.ts';
 
@@ -34,9 +32,9 @@ test('a sealed file that the disk did not keep as it was written takes no raw fi
     const log = closedLog(60);
     const { directory, containerId } = log;
     const before = log.deliver();
-    const disk = flippingDisk(log.disk, hurtAt);
+    turnBit(log, hurtAt);
     try {
-      sealSegment(disk, { directory, containerId, sequence: 1, level: 3 });
+      sealSegment(log.disk, { directory, containerId, sequence: 1, level: 3 });
     } catch {
       refused += 1;
     }
@@ -52,31 +50,23 @@ function sealedLengthOf({ disk, directory, containerId }: MemoryLog): number {
   return result?.storedBytes ?? 0;
 }
 
-/** As `disk`, but the byte at `at` of a file that is being sealed lands with one bit turned. */
-function flippingDisk(disk: MemoryDisk, at: number): FileSystem {
+/** From now on the byte at `at` of a file that is being sealed lands with one bit turned. */
+function turnBit({ disk }: MemoryLog, at: number): void {
   const sealed = new Set<number>();
-  return new Proxy(disk, {
-    get: (target, name) => {
-      if (name === 'openSync') {
-        return (path: string, flags: string, mode?: number): number => {
-          const fd = target.openSync(path, flags, mode);
-          if (flags === 'w' && path.endsWith('.z.tmp')) sealed.add(fd);
-          return fd;
-        };
-      }
-      if (name === 'writeSync') {
-        return (fd: number, source: Uint8Array, from: number, length: number, offset: number) => {
-          const piece = Buffer.from(source.subarray(from, from + length));
-          if (sealed.has(fd) && offset <= at && at < offset + length) {
-            piece.writeUInt8(piece.readUInt8(at - offset) ^ 1, at - offset);
-          }
-          return target.writeSync(fd, piece, 0, length, offset);
-        };
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  const openSync = disk.openSync.bind(disk);
+  const writeSync = disk.writeSync.bind(disk);
+  disk.openSync = (path, flags, mode) => {
+    const fd = openSync(path, flags, mode);
+    if (flags === 'w' && path.endsWith('.z.tmp')) sealed.add(fd);
+    return fd;
+  };
+  disk.writeSync = (fd, source, from, length, offset) => {
+    const piece = Buffer.from(source.subarray(from, from + length));
+    if (sealed.has(fd) && offset <= at && at < offset + length) {
+      piece.writeUInt8(piece.readUInt8(at - offset) ^ 1, at - offset);
+    }
+    return writeSync(fd, piece, 0, length, offset);
+  };
 }
 
 test('what was synced raw survives a loss of power at any moment behind its sealing', () => {

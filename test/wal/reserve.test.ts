@@ -56,6 +56,23 @@ describe('the reserve', () => {
     assert.ok(!fs.existsSync(path));
   });
 
+  it('lets go at once of what it is just filling, and stops', async () => {
+    using directory = temporaryDirectory();
+    const disk = smallDisk();
+    const path = `${directory.path}/reserve.bin`;
+    const reserve = new Reserve(disk, directory.path);
+    const filling = reserve.fill(0);
+    assert.ok(fs.statSync(path).size > 0, 'it is at it');
+    assert.equal(reserve.release(), true);
+    assert.equal(fs.statSync(path).size, 0, 'the space is there before anything is awaited');
+    assert.equal(reserve.release(), false);
+    assert.equal(await filling, false);
+    assert.equal(reserve.isFilled, false);
+    assert.deepEqual(fs.readdirSync(directory.path), []);
+    assert.equal(disk.openPaths.size, 0);
+    assert.equal(await reserve.fill(0), true, 'it can be filled again later');
+  });
+
   it('leaves nothing behind when the disk refuses it', async () => {
     using directory = temporaryDirectory();
     for (const call of ['openSync', 'writeSync', 'closeSync', 'statfsSync'] as const) {
