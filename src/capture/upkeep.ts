@@ -48,6 +48,8 @@ const roundMs = 1000;
 const statfsMs = 10_000;
 /** What one round may take before it makes way for capture; the rest comes next. */
 const sliceMs = 20;
+/** Room that could not be made is not looked for again in this time. */
+const noRoomMs = 100;
 /** A segment that could not be sealed is left alone for this time. */
 const sealRetryMs = 60_000;
 
@@ -63,6 +65,7 @@ export class Upkeep {
   #usedBytes = 0;
   #limitBytes = Number.POSITIVE_INFINITY;
   #savedClockAtMs = 0;
+  #noRoomUntilMs = Number.NEGATIVE_INFINITY;
   readonly #segments: SegmentUpkeep;
 
   constructor(options: UpkeepOptions) {
@@ -131,6 +134,8 @@ export class Upkeep {
    * anything was.
    */
   makeRoom(): boolean {
+    // Reads that are refused come by the hundred; where nothing was to be had, nothing is yet.
+    if (performance.now() < this.#noRoomUntilMs) return false;
     const { reserve, log } = this.#options;
     let isFreed = false;
     try {
@@ -140,6 +145,7 @@ export class Upkeep {
     } catch (error) {
       log.error({ cause: messageOf(error) }, 'no room can be made');
     }
+    if (!isFreed) this.#noRoomUntilMs = performance.now() + noRoomMs;
     return isFreed;
   }
 

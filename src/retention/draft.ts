@@ -120,10 +120,20 @@ export class ContainerDraft {
     this.#decided = this.view.segments.length;
   }
 
-  /** Steps over words of losses that somebody still has to be told of. */
-  skipGaps(): void {
+  /** Steps over what is being sealed: what is behind it can be given up, but not removed. */
+  skipBusy(): void {
+    const current = this.view.segments[this.#decided];
+    if (current === undefined || current.sequence !== this.view.busySequence) return;
+    this.#isBlocked = true;
+    this.#decided += 1;
+  }
+
+  /** As well over words of losses that somebody still has to be told of. */
+  skipKept(): void {
+    this.skipBusy();
     while (this.oldest?.kind === 'gap' && !this.isOldestRemovable && !this.isForgettable) {
       this.evict('evicted');
+      this.skipBusy();
     }
   }
 

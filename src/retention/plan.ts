@@ -70,7 +70,9 @@ function trimOwnLimits(draft: ContainerDraft): void {
   for (;;) {
     // Asked again after each step: the frames of what is lost already count no more then.
     const isOver = draft.keptBytes > maxBytes * mark || draft.entries > maxEntries * mark;
-    if (!isOver || draft.oldest === undefined) return;
+    if (!isOver) return;
+    if (canLose) draft.skipBusy();
+    if (draft.oldest === undefined) return;
     if (draft.isOldestRemovable) draft.remove();
     else if (draft.isOldestDelivered) draft.evict('evicted');
     // A limit is kept in whole segments, but never by losing all there is.
@@ -99,7 +101,7 @@ function trimAll(drafts: readonly ContainerDraft[], limitBytes: number): void {
     draft.isForgettable || (draft.oldest !== undefined && draft.isOldestRemovable);
   trim(historyMark, isHistory);
   trim(evictMark, (draft) => {
-    draft.skipGaps();
+    draft.skipKept();
     if (draft.oldest === undefined) return false;
     return isHistory(draft) || draft.isOldestDelivered || draft.view.limits.full === 'drop-oldest';
   });

@@ -102,6 +102,7 @@ export class StreamReader {
     while (this.#lsn < committedLsn) {
       const file = this.#file();
       if (file === undefined) {
+        if (this.#isElsewhere()) continue;
         if (this.#enterNextSegment(committedLsn, 'missing')) return 'gap';
         continue;
       }
@@ -129,6 +130,18 @@ export class StreamReader {
     }
     this.#salt = file.header.salt;
     return this.#place.offset < file.size() ? file : undefined;
+  }
+
+  /**
+   * Whether the segment in hand is gone, and another one stands for the position: the word of a
+   * loss may have taken in its neighbour behind. Then the reader is there.
+   */
+  #isElsewhere(): boolean {
+    const { files, directory, containerId } = this.#options;
+    const { sequence } = this.#place;
+    if (sequence === 0 || files.open(directory, sequence, containerId) !== undefined) return false;
+    this.#search();
+    return this.#place.sequence !== sequence && this.#place.sequence !== 0;
   }
 
   /** Steps over a block that lies before the position without reading its payload. */
