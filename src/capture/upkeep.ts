@@ -49,7 +49,7 @@ const statfsMs = 10_000;
 /** What one round may take before it makes way for capture; the rest comes next. */
 const sliceMs = 20;
 /** Room that could not be made is not looked for again in this time. */
-const noRoomMs = 100;
+const noRoomMs = 10;
 /** A segment that could not be sealed is left alone for this time. */
 const sealRetryMs = 60_000;
 
@@ -64,6 +64,8 @@ export class Upkeep {
   #spaceAtMs = Number.NEGATIVE_INFINITY;
   #usedBytes = 0;
   #limitBytes = Number.POSITIVE_INFINITY;
+  /** What each container may take if all take the same. */
+  #shareBytes = Number.POSITIVE_INFINITY;
   #savedClockAtMs = 0;
   #noRoomUntilMs = Number.NEGATIVE_INFINITY;
   readonly #segments: SegmentUpkeep;
@@ -109,19 +111,14 @@ export class Upkeep {
   admits(container: KeptContainer, bytes: number): boolean {
     const { policy, ledger, writer } = container;
     const ownBytes = ledger.bytes + (writer.activeSegment?.bytes ?? 0);
-    const firstOrdinal = ledger.facts[0]?.baseOrdinal ?? writer.activeSegment?.baseOrdinal;
-    const entries = writer.endOrdinal - (firstOrdinal ?? writer.endOrdinal);
     const { maxBytes, maxEntries, full } = policy;
-    return admission({
-      full,
-      bytes,
-      ownBytes,
-      maxBytes,
-      entries,
-      maxEntries,
-      usedBytes: this.#usedBytes,
-      limitBytes: this.#limitBytes,
-    });
+    // Whoever is within its fair share loses nothing to those that are not.
+    if (full === 'drop-oldest' && ownBytes + bytes <= this.#shareBytes) return true;
+    const usedBytes = this.#usedBytes;
+    const limitBytes = this.#limitBytes;
+    const entries = entriesOf(container);
+    const own = { full, bytes, ownBytes, maxBytes, entries, maxEntries };
+    return admission({ ...own, usedBytes, limitBytes });
   }
 
   /** So many bytes were appended somewhere. */
@@ -207,6 +204,7 @@ export class Upkeep {
     const minFree = space === undefined ? 0 : minFreeBytes(space.totalBytes);
     const roomBytes = space === undefined ? Infinity : usedBytes + space.freeBytes - minFree;
     this.#limitBytes = Math.max(0, Math.min(maxBytes, roomBytes));
+    this.#shareBytes = this.#limitBytes / Math.max(1, views.length);
     return planRetention({
       containers: views,
       nowMs: clock.now(),
@@ -234,9 +232,10 @@ export class Upkeep {
   }
 
   #seal({ containerId, sequence, level }: RetentionAction & { do: 'seal' }): void {
+    if (this.#sealing !== undefined) return;
     const container = this.#find(containerId);
     const key = `${containerId}/${sequence}`;
-    if (this.#sealing !== undefined || container === undefined) return;
+    if (container === undefined) return;
     if ((this.#sealRetryAtMs.get(key) ?? 0) > performance.now()) return;
     this.#sealing = { containerId, sequence };
     container.isSealing = true;
@@ -271,6 +270,12 @@ export class Upkeep {
     this.#options.clock.save();
     void this.#fillReserve();
   }
+}
+
+/** Frames that are kept; those of segments that were given up are not. */
+function entriesOf({ ledger, writer }: KeptContainer): number {
+  const first = ledger.facts.find(({ kind }) => kind !== 'gap') ?? writer.activeSegment;
+  return writer.endOrdinal - (first?.baseOrdinal ?? writer.endOrdinal);
 }
 
 function viewOf(

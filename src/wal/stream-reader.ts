@@ -102,7 +102,6 @@ export class StreamReader {
     while (this.#lsn < committedLsn) {
       const file = this.#file();
       if (file === undefined) {
-        if (this.#isElsewhere()) continue;
         if (this.#enterNextSegment(committedLsn, 'missing')) return 'gap';
         continue;
       }
@@ -130,18 +129,6 @@ export class StreamReader {
     }
     this.#salt = file.header.salt;
     return this.#place.offset < file.size() ? file : undefined;
-  }
-
-  /**
-   * Whether the segment in hand is gone, and another one stands for the position: the word of a
-   * loss may have taken in its neighbour behind. Then the reader is there.
-   */
-  #isElsewhere(): boolean {
-    const { files, directory, containerId } = this.#options;
-    const { sequence } = this.#place;
-    if (sequence === 0 || files.open(directory, sequence, containerId) !== undefined) return false;
-    this.#search();
-    return this.#place.sequence !== sequence && this.#place.sequence !== 0;
   }
 
   /** Steps over a block that lies before the position without reading its payload. */
@@ -204,26 +191,49 @@ export class StreamReader {
 
   /** Goes to the next segment there is. Returns true when something is missing before it. */
   #enterNextSegment(committedLsn: number, reason: GapReason): boolean {
-    const { directory, containerId, files } = this.#options;
+    const { directory, files } = this.#options;
     const after = this.#place.sequence;
-    let why = reason;
+    const { next, isHurt } = this.#nextSegment(after);
+    // What was in hand may be unlinked: whoever holds it open keeps its space.
+    const isAdjacent = next !== undefined && next.header.baseLsn <= this.#lsn;
+    if (!isAdjacent && this.#isElsewhere(after)) return false;
+    if (next !== undefined) {
+      if (after !== next.sequence) files.close(directory, after);
+      this.#place = { sequence: next.sequence, offset: fileHeaderBytes };
+      this.#salt = next.header.salt;
+    }
+    if (isAdjacent) return false;
+    const why = isHurt ? 'damage' : reason;
+    // What is committed was in a file before it was committed: it is gone, not late.
+    if (next === undefined) return this.#report(committedLsn, committedLsn, why);
+    return this.#report(next.header.baseLsn, committedLsn, why, next, fileHeaderBytes);
+  }
+
+  /** The first segment behind one; and whether a file on the way to it is no segment any more. */
+  #nextSegment(after: number): { next: SegmentFile | undefined; isHurt: boolean } {
+    const { directory, containerId, files } = this.#options;
+    let isHurt = false;
     for (const sequence of this.#sequences()) {
       if (sequence <= after) continue;
-      const file = files.open(directory, sequence, containerId);
-      if (file === undefined) {
-        // It is there, and no segment any more.
-        why = 'damage';
-        continue;
-      }
-      // What was in hand may be unlinked: whoever holds it open keeps its space.
-      if (after !== sequence) files.close(directory, after);
-      this.#place = { sequence, offset: fileHeaderBytes };
-      this.#salt = file.header.salt;
-      if (file.header.baseLsn <= this.#lsn) return false;
-      return this.#report(file.header.baseLsn, committedLsn, why, file, fileHeaderBytes);
+      const next = files.open(directory, sequence, containerId);
+      if (next !== undefined) return { next, isHurt };
+      isHurt = true;
     }
-    // What is committed was in a file before it was committed: it is gone, not late.
-    return this.#report(committedLsn, committedLsn, why);
+    return { next: undefined, isHurt };
+  }
+
+  /**
+   * Before something is called missing: whether another file stands for the position by now.
+   * The word of a loss takes the place of a segment, and takes in its neighbours behind.
+   */
+  #isElsewhere(after: number): boolean {
+    if (after === 0) return false;
+    const salt = this.#salt;
+    this.#options.files.close(this.#options.directory, after);
+    this.#search();
+    const { sequence } = this.#place;
+    const isOther = sequence !== after || this.#salt !== salt;
+    return sequence !== 0 && isOther;
   }
 
   /**

@@ -173,26 +173,26 @@ describe('giving up segments', () => {
     assert.equal(lines.length + (gaps[0]?.frames ?? 0), 207);
   });
 
-  it('is found by a reader whose segment was taken in by the word before it', () => {
-    using bench = new StreamBench();
-    fill(bench, 800);
-    const facts = listSegmentFacts(bench.disk, bench.directory, bench.containerId);
-    const files = new SegmentFiles(bench.disk, 4);
-    const reader = bench.reader(files);
-    // In the middle of the second segment when that and the one before it are given up.
-    const lsn = (facts[1]?.baseLsn ?? 0) + 1500;
-    reader.seek(lsn);
-    assert.equal(reader.next(bench.committed.read()), 'block');
-    evict(bench, 1);
-    evict(bench, 2);
-    files.closeDirectory(bench.directory);
-    while (reader.header.type !== blockType.gap) {
-      assert.equal(reader.next(bench.committed.read()), 'block', 'nothing is missing untold');
-    }
-    assert.equal(reader.header.lsn, 0);
-    assert.equal(reader.header.lsn + reader.header.lsnSpan, facts[2]?.baseLsn);
-    files.closeDirectory(bench.directory);
-  });
+  for (const isHeld of [false, true])
+    it(`is found by a reader whose segment it took in, ${isHeld ? 'held open' : 'closed'}`, () => {
+      using bench = new StreamBench();
+      fill(bench, 800);
+      const facts = listSegmentFacts(bench.disk, bench.directory, bench.containerId);
+      const files = new SegmentFiles(bench.disk, 4);
+      const reader = bench.reader(files);
+      // In the middle of the second segment when that and the one before it are given up.
+      const lsn = (facts[1]?.baseLsn ?? 0) + 1500;
+      reader.seek(lsn);
+      assert.equal(reader.next(bench.committed.read()), 'block');
+      for (const { sequence } of facts.slice(0, 4)) evict(bench, sequence);
+      if (!isHeld) files.closeDirectory(bench.directory);
+      while (reader.header.type !== blockType.gap) {
+        assert.equal(reader.next(bench.committed.read()), 'block', 'nothing is missing untold');
+      }
+      assert.equal(reader.header.lsn, 0);
+      assert.equal(reader.header.lsn + reader.header.lsnSpan, facts[4]?.baseLsn);
+      files.closeDirectory(bench.directory);
+    });
 
   it('never gives up the newest', () => {
     using bench = new StreamBench();
