@@ -208,9 +208,9 @@ export class StreamAppender {
   }
 
   #attempt(): LossReason | undefined {
-    const { admit, policy, counters } = this.#options;
+    const { admit, counters } = this.#options;
     if (admit !== undefined && !admit(this.#rest.length)) {
-      this.#isRoomWanted = policy().full === 'drop-oldest';
+      this.#isRoomWanted = true;
       return 'full';
     }
     try {

@@ -61,6 +61,8 @@ export class Upkeep {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   #space: { totalBytes: number; freeBytes: number } | undefined;
+  /** What the log took when the free space was asked for: only both together say what there is. */
+  #spaceUsedBytes = 0;
   #spaceAtMs = Number.NEGATIVE_INFINITY;
   #usedBytes = 0;
   #limitBytes = Number.POSITIVE_INFINITY;
@@ -134,16 +136,28 @@ export class Upkeep {
     // Reads that are refused come by the hundred; where nothing was to be had, nothing is yet.
     if (performance.now() < this.#noRoomUntilMs) return false;
     const { reserve, log } = this.#options;
+    const limitBytes = this.#limitBytes;
     let isFreed = false;
     try {
       isFreed = reserve.release();
       this.#spaceAtMs = Number.NEGATIVE_INFINITY;
       for (const action of this.#plan()) isFreed = this.#free(action) || isFreed;
+      this.#countUsed();
+      // Others may have made room: then the limit is no longer what it was.
+      isFreed ||= this.#limitBytes > limitBytes;
     } catch (error) {
       log.error({ cause: messageOf(error) }, 'no room can be made');
     }
     if (!isFreed) this.#noRoomUntilMs = performance.now() + noRoomMs;
     return isFreed;
+  }
+
+  #countUsed(): void {
+    let usedBytes = 0;
+    for (const { ledger, writer } of this.#options.containers()) {
+      usedBytes += ledger.bytes + (writer.activeSegment?.bytes ?? 0);
+    }
+    this.#usedBytes = usedBytes;
   }
 
   #load(container: KeptContainer): void {
@@ -191,18 +205,17 @@ export class Upkeep {
 
   #plan(): RetentionAction[] {
     const { clock, maxBytes, minFreeBytes } = this.#options;
-    this.#measureSpace();
     const views: ContainerView[] = [];
-    let usedBytes = 0;
     for (const container of this.#options.containers()) {
       const view = viewOf(container, this.#sealing);
       views.push(view);
-      usedBytes += container.ledger.bytes + (container.writer.activeSegment?.bytes ?? 0);
     }
-    this.#usedBytes = usedBytes;
+    this.#countUsed();
+    this.#measureSpace();
     const space = this.#space;
     const minFree = space === undefined ? 0 : minFreeBytes(space.totalBytes);
-    const roomBytes = space === undefined ? Infinity : usedBytes + space.freeBytes - minFree;
+    const thenUsed = this.#spaceUsedBytes;
+    const roomBytes = space === undefined ? Infinity : thenUsed + space.freeBytes - minFree;
     this.#limitBytes = Math.max(0, Math.min(maxBytes, roomBytes));
     this.#shareBytes = this.#limitBytes / Math.max(1, views.length);
     return planRetention({
@@ -217,6 +230,7 @@ export class Upkeep {
     const now = performance.now();
     if (now - this.#spaceAtMs < statfsMs) return;
     this.#spaceAtMs = now;
+    this.#spaceUsedBytes = this.#usedBytes;
     try {
       this.#space = this.#options.disk.statfsSync(this.#options.root);
     } catch (error) {

@@ -44,7 +44,10 @@ export function lossOfRange(
   }
   const { reason, frames, innerFrames = 0, lines, afterNs, atMs } = record;
   const isInside = reached.lsn > lsn;
-  const had = isInside ? Math.max(0, reached.ordinal - ordinal) : 0;
+  // Gaps within the range that this endpoint has passed were told to it when it met them.
+  const told = (record.inner ?? []).filter(([at]) => at < reached.lsn);
+  const toldFrames = told.reduce((sum, [, count]) => sum + count, 0);
+  const had = isInside ? Math.max(0, reached.ordinal - ordinal) + toldFrames : 0;
   const numbered = numberedReasons.includes(reason) ? (frames ?? 0) - innerFrames : 0;
   return {
     reason,

@@ -55,6 +55,8 @@ const gapSchema = z.object({
   endOrdinal: z.number().optional(),
   /** Of those frames, the ones that earlier gaps within this range told of already. */
   innerFrames: z.number().optional(),
+  /** Where those gaps begin, and their frames; the last ones, if there are many. */
+  inner: z.array(z.tuple([z.number(), z.number()])).optional(),
   /** Unix nanoseconds, in decimal, of the last frame before the loss, where that is known. */
   afterNs: z
     .string()

@@ -190,28 +190,40 @@ function lossOf(
   const isCounted = former !== undefined && continuesFrame(file);
   const ordinal = isCounted ? Math.max(baseOrdinal, former.endOrdinal) : baseOrdinal;
   const ownFrames = Math.max(0, endOrdinal - ordinal);
-  const { innerFrames, firstNs } = walk(file);
+  const { inner, firstNs } = walk(file);
+  const innerFrames = inner.reduce((sum, [, count]) => sum + count, 0);
   const frames = ownFrames + innerFrames;
   const range = { fromLsn, toLsn: end.lsn, atMs };
   const record: GapRecord = { kind: 'gap', reason, ...range, frames, endOrdinal };
-  if (innerFrames > 0) record.innerFrames = innerFrames;
+  if (innerFrames > 0) {
+    record.innerFrames = innerFrames;
+    record.inner = inner.filter(([, count]) => count > 0).slice(-innerGapsMax);
+  }
   if (firstNs > 0n) record.afterNs = firstNs.toString();
   return { record, ordinal, ownFrames, endOrdinal };
 }
 
+/** Gaps that were in a segment before it was given up: where they begin, and their frames. */
+type InnerGaps = [lsn: number, frames: number][];
+
+/** Many small gaps are told of by their sum; only so many are told apart. */
+const innerGapsMax = 32;
+
 /**
- * The time of the first frame in a file, and how many frames its gap blocks tell of. An index
- * knows it; a raw file is walked by its headers.
+ * The time of the first frame in a file, and the gaps that are in it. An index knows where; a
+ * raw file is walked by its headers.
  */
-function walk(file: SegmentFile): { innerFrames: number; firstNs: bigint } {
+function walk(file: SegmentFile): { inner: InnerGaps; firstNs: bigint } {
   const index = file.index();
   if (index !== undefined && index.length > 0) {
     const entries = Array.from({ length: index.length }, (_, at) => index.entry(at));
     const first = entries.find(({ frames }) => frames > 0);
-    return { innerFrames: index.lostFrames, firstNs: first?.minNs ?? 0n };
+    const gaps = index.lostFrames > 0 ? entries.filter(({ type }) => type === blockType.gap) : [];
+    const inner = gaps.map(({ lsn, offset }): [number, number] => [lsn, gapFramesAt(file, offset)]);
+    return { inner, firstNs: first?.minNs ?? 0n };
   }
   const header = createBlockHeader();
-  const found = { innerFrames: 0, firstNs: 0n };
+  const found = { inner: [] as InnerGaps, firstNs: 0n };
   let at: number | undefined = fileHeaderBytes;
   while (at !== undefined) {
     if (!file.readHeader(at, header)) {
@@ -220,7 +232,7 @@ function walk(file: SegmentFile): { innerFrames: number; firstNs: bigint } {
     }
     const end: number = at + blockOverheadBytes + header.storedBytes;
     if (header.frames > 0 && found.firstNs === 0n) found.firstNs = header.minNs;
-    if (header.type === blockType.gap) found.innerFrames += gapFramesAt(file, at);
+    if (header.type === blockType.gap) found.inner.push([header.lsn, gapFramesAt(file, at)]);
     at = end;
   }
   return found;
@@ -273,7 +285,11 @@ function join(first: Loss, second: Loss): Loss | undefined {
   const frames = ownFrames + innerFrames;
   const { endOrdinal } = second;
   const record = { ...first.record, toLsn: second.record.toLsn, frames, endOrdinal };
-  if (innerFrames > 0) record.innerFrames = innerFrames;
+  if (innerFrames > 0) {
+    record.innerFrames = innerFrames;
+    const both = [...(first.record.inner ?? []), ...(second.record.inner ?? [])];
+    record.inner = both.slice(-innerGapsMax);
+  }
   return { record, ordinal: first.ordinal, ownFrames, endOrdinal };
 }
 

@@ -252,6 +252,27 @@ test('a range that is lost while a frame at its edge is half read is told from t
   assert.match(after[0]?.text ?? '', /up to 4 lines /);
 });
 
+test('a gap that an endpoint was told of is not told again when its segment is given up', () => {
+  using log = new SourceBench();
+  log.attach();
+  log.write(lines(1, 5));
+  log.gap('full', 300, { frames: 7 });
+  log.write(lines(6, 9));
+  log.writer.closeSegment();
+  log.write(lines(10, 12));
+  // It has passed the gap, and stands before line 8.
+  const steps = drainSource(log.source(), 1);
+  const passed = steps.find(({ got }) => got.some(({ text }) => text === 'n 7'));
+  assert.ok(outline(allOf(steps)).includes('(full)'));
+  assert.ok(passed !== undefined);
+  log.evict(1);
+  const after = allOf(drainSource(log.source(passed.position)));
+  assert.deepEqual(outline(after), ['(evicted)', 'n 10', 'n 11', 'n 12']);
+  assert.match(after[0]?.text ?? '', /up to 2 lines /);
+  const all = allOf(drainSource(log.source()));
+  assert.match(all[0]?.text ?? '', /up to 16 lines /);
+});
+
 test('an endpoint that is new does not miss what was removed before it came', () => {
   using log = new SourceBench();
   log.attach();

@@ -217,7 +217,9 @@ for (const { name, commands } of known) {
 
 function check(histories: fc.Arbitrary<Command[]>, numRuns: number): void {
   const property = fc.property(histories, (commands) => runHistory(commands));
-  fc.assert(property, { numRuns: numRuns * factor });
+  // The same histories each time, so that a change is what fails; others with HOLDFAST_RUNS.
+  const seed = factor === 1 ? { seed: 20_261_123 } : {};
+  fc.assert(property, { numRuns: numRuns * factor, ...seed });
 }
 
 test('I1 to I7: what is written is read back, sealed, given up or removed, and all adds up', () => {
