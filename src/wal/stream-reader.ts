@@ -193,20 +193,25 @@ export class StreamReader {
   #enterNextSegment(committedLsn: number, reason: GapReason): boolean {
     const { directory, files } = this.#options;
     const after = this.#place.sequence;
+    const first = this.#nextSegment(after);
+    if (!this.#isAdjacent(first.next) && this.#isElsewhere(after)) return false;
+    // Looking elsewhere opens files, and where few may be open it closes the one that was found.
     const { next, isHurt } = this.#nextSegment(after);
     // What was in hand may be unlinked: whoever holds it open keeps its space.
-    const isAdjacent = next !== undefined && next.header.baseLsn <= this.#lsn;
-    if (!isAdjacent && this.#isElsewhere(after)) return false;
     if (next !== undefined) {
       if (after !== next.sequence) files.close(directory, after);
       this.#place = { sequence: next.sequence, offset: fileHeaderBytes };
       this.#salt = next.header.salt;
     }
-    if (isAdjacent) return false;
+    if (this.#isAdjacent(next)) return false;
     const why = isHurt ? 'damage' : reason;
     // What is committed was in a file before it was committed: it is gone, not late.
     if (next === undefined) return this.#report(committedLsn, committedLsn, why);
     return this.#report(next.header.baseLsn, committedLsn, why, next, fileHeaderBytes);
+  }
+
+  #isAdjacent(next: SegmentFile | undefined): boolean {
+    return next !== undefined && next.header.baseLsn <= this.#lsn;
   }
 
   /** The first segment behind one; and whether a file on the way to it is no segment any more. */

@@ -17,6 +17,26 @@ test('completes a write that the disk took only half of', () => {
   assert.equal(rawOf(bench.read()).toString(), 'onetwothreefour');
 });
 
+test('publishes a position only when its bytes are in the file', () => {
+  const seen: number[] = [];
+  class WatchedDisk extends FaultyDisk {
+    override writevSync(fd: number, sources: readonly Uint8Array[], at: number): number {
+      seen.push(bench.committed.read());
+      return super.writevSync(fd, sources, at);
+    }
+  }
+  const disk = new WatchedDisk();
+  using bench = new StreamBench(disk);
+  const writer = bench.writer();
+  bench.append(writer, Buffer.from('12345'));
+  bench.append(writer, Buffer.from('678'));
+  assert.deepEqual(seen, [0, 5], 'while a block is written, the position is that before it');
+  disk.fail('writevSync', 'EIO');
+  assert.throws(() => bench.append(writer, Buffer.from('lost')));
+  assert.equal(bench.committed.read(), 8);
+  writer.closeSegment();
+});
+
 test('leaves the stream as it was when an append fails, at every call of the disk', () => {
   const calls = [
     'openSync',

@@ -194,6 +194,27 @@ describe('giving up segments', () => {
       files.closeDirectory(bench.directory);
     });
 
+  it('is looked for in vain, however few files may be open, before a segment is called missing', () => {
+    for (const openMax of [1, 2, 3]) {
+      using bench = new StreamBench();
+      fill(bench, 800);
+      const facts = listSegmentFacts(bench.disk, bench.directory, bench.containerId);
+      for (const sequence of [3, 4]) {
+        fs.unlinkSync(`${bench.directory}/${String(sequence).padStart(20, '0')}.w`);
+      }
+      const files = new SegmentFiles(bench.disk, openMax);
+      const reader = bench.reader(files);
+      reader.seek(0);
+      const gaps: (readonly number[])[] = [];
+      for (let what = reader.next(bench.committed.read()); what !== 'idle'; ) {
+        if (what === 'gap') gaps.push([reader.gap?.fromLsn ?? 0, reader.gap?.toLsn ?? 0]);
+        what = reader.next(bench.committed.read());
+      }
+      assert.deepEqual(gaps, [[facts[2]?.baseLsn, facts[4]?.baseLsn]], `${openMax} files`);
+      files.closeDirectory(bench.directory);
+    }
+  });
+
   it('never gives up the newest', () => {
     using bench = new StreamBench();
     fill(bench, 300);
