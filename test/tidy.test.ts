@@ -23,10 +23,11 @@ const allowedRooms: Record<string, readonly string[]> = {
   shipper: ['encode', 'frame', 'sink', 'wal'],
   config: ['pipeline'],
   metrics: [],
+  history: ['frame', 'wal'],
   driver: ['capture', 'config', 'pipeline', 'wal'],
-  threads: ['shipper', 'sink', 'wal'],
+  threads: ['history', 'shipper', 'sink', 'wal'],
   // Of driver, only what `onlyPartOf` allows.
-  cli: ['config', 'driver', 'frame', 'pipeline', 'shipper', 'sink', 'wal'],
+  cli: ['config', 'driver', 'frame', 'history', 'pipeline', 'shipper', 'sink', 'wal'],
   'engine.ts': ['capture', 'config', 'driver', 'metrics', 'threads', 'wal'],
   'main.ts': ['config', 'driver', 'engine.ts'],
 };
@@ -52,6 +53,8 @@ const doors: Record<string, readonly string[]> = {
   'node:ffi': ['src/base/mapped-file.ts'],
   'node:worker_threads': [
     'src/threads/delivery.ts',
+    'src/threads/history.ts',
+    'src/threads/history.worker.ts',
     'src/threads/sealer.worker.ts',
     'src/threads/sealing.ts',
     'src/threads/shipper.worker.ts',

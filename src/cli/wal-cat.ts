@@ -5,10 +5,12 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { nodeFileSystem as disk } from '../base/file-system.ts';
-import { findReadStart, recoverTail } from '../wal/index.ts';
+import type { FrameView } from '../frame/frame-decoder.ts';
+import type { LineEnd, OpenLine } from '../frame/partial-joiner.ts';
+import { type LineHandler, LineScan } from '../history/line-scan.ts';
+import { findReadStart, recoverTail, SegmentFiles } from '../wal/index.ts';
 import { CliError, type ExitCode, exitCode } from './exit-codes.ts';
 import { chooseContainer, type KnownContainer, listKnownContainers } from './known-containers.ts';
-import { type LineHandler, LineScan } from './line-scan.ts';
 import type { Output } from './output.ts';
 import { showText } from './text.ts';
 import { parseTimeNs, showTime } from './times.ts';
@@ -131,51 +133,81 @@ interface TailStart {
  * that has enough of them behind it.
  */
 function findTail(
-  { directory, id }: KnownContainer,
+  container: KnownContainer,
   range: Range,
   filter: Filter,
   tail: number,
 ): TailStart {
   let counted = 0;
+  const count = ({ isStderr, seconds, nanos }: Moment & { isStderr: boolean }): true => {
+    const isSource = filter.isStderr === undefined || filter.isStderr === isStderr;
+    if (isSource && isWanted(filter, seconds, nanos)) counted += 1;
+    return true;
+  };
   const handler: LineHandler = {
-    onLine: (isStderr, seconds, nanos) => {
-      const isSource = filter.isStderr === undefined || filter.isStderr === isStderr;
-      if (isSource && isWanted(filter, seconds, nanos)) counted += 1;
-    },
+    onWhole: (_bytes, _start, _end, view) => count(view),
+    onJoined: (line) => void count(line),
     onGap: () => {},
   };
-  const scan = new LineScan({ directory, containerId: id, ...range, handler });
   const places = [{ lsn: range.startLsn, before: 0 }];
-  try {
-    while (scan.step()) {
-      const lsn = scan.edgeLsn;
-      if (lsn !== undefined) places.push({ lsn, before: counted });
-      while ((places[1]?.before ?? Number.POSITIVE_INFINITY) <= counted - tail) places.shift();
-    }
-  } finally {
-    scan.close();
-  }
+  scanRange(container, range, handler, (edgeLsn) => {
+    if (edgeLsn !== undefined) places.push({ lsn: edgeLsn, before: counted });
+    while ((places[1]?.before ?? Number.POSITIVE_INFINITY) <= counted - tail) places.shift();
+  });
   const { lsn: startLsn, before } = places[0] ?? { lsn: range.startLsn, before: 0 };
   return { counted, startLsn, skip: Math.max(0, counted - tail - before) };
 }
 
-async function print(
+/** Reads a range to its end, calling back after each step with the place it has come to. */
+function scanRange(
+  container: KnownContainer,
+  range: Range,
+  handler: LineHandler,
+  onStep: (edgeLsn: number | undefined) => void,
+): void {
+  const { scan, close } = openScan(container, range, handler);
+  try {
+    while (scan.step(range.endLsn, 0) === 'more') onStep(scan.edgeLsn);
+    scan.finish(range.endLsn);
+  } finally {
+    close();
+  }
+}
+
+function openScan(
   { directory, id }: KnownContainer,
+  { startLsn }: Range,
+  handler: LineHandler,
+): { scan: LineScan; close: () => void } {
+  const files = new SegmentFiles(disk, 4);
+  const budget = { heldBytes: 0 };
+  const at = { directory, containerId: id, startLsn };
+  const scan = new LineScan({ disk, files, budget, handler, ...at });
+  const close = (): void => {
+    scan.close();
+    files.closeDirectory(directory);
+  };
+  return { scan, close };
+}
+
+async function print(
+  container: KnownContainer,
   range: Range,
   printer: Printer,
   output: Output,
 ): Promise<void> {
-  const scan = new LineScan({ directory, containerId: id, ...range, handler: printer });
+  const { scan, close } = openScan(container, range, printer);
   try {
     for (let more = true; more; ) {
-      more = scan.step();
+      more = scan.step(range.endLsn, 0) === 'more';
+      if (!more) scan.finish(range.endLsn);
       if (printer.length < writeBytes && printer.gaps.length === 0 && more) continue;
       await output.write(printer.take());
       // A gap is a step of its own: its line comes behind the lines before it.
       for (const text of printer.gaps.splice(0)) await output.tell(text);
     }
   } finally {
-    scan.close();
+    close();
   }
 }
 
@@ -202,10 +234,17 @@ class Printer implements LineHandler {
     return taken;
   }
 
-  onLine(
-    isStderr: boolean,
-    seconds: number,
-    nanos: number,
+  onWhole(bytes: Uint8Array, _start: number, _end: number, view: Readonly<FrameView>): true {
+    this.#line(view, bytes, view.lineStart, view.lineEnd);
+    return true;
+  }
+
+  onJoined(line: Readonly<OpenLine>, _end: LineEnd): void {
+    this.#line(line, line.bytes, 0, line.length);
+  }
+
+  #line(
+    { isStderr, seconds, nanos }: Readonly<Moment & { isStderr: boolean }>,
     bytes: Uint8Array,
     start: number,
     end: number,

@@ -28,8 +28,14 @@ export interface PieceStart {
   ordinal: number;
 }
 
+/**
+ * Why a line is handed out. `ended`: with its last piece. `cut`: its end never came.
+ * `continued`: it goes on in the next one, because it is too long or has waited too long.
+ */
+export type LineEnd = 'ended' | 'cut' | 'continued';
+
 /** Gets a joined line; `line.bytes[0..line.length)` is valid only during the call. */
-export type OnLine = (line: OpenLine) => void;
+export type OnLine = (line: OpenLine, end: LineEnd) => void;
 
 /** All joiners of one thread count what they hold into one budget. */
 export interface PartialBudget {
@@ -55,13 +61,14 @@ export class PartialJoiner {
       view.idEnd - view.idStart,
     ).toString('latin1');
     const slot = view.isStderr ? 1 : 0;
-    if (this.#open[slot] !== undefined && this.#open[slot].id !== id) this.#flush(slot);
+    if (this.#open[slot] !== undefined && this.#open[slot].id !== id) this.#flush(slot, 'cut');
     const pieceBytes = view.lineEnd - view.lineStart;
     const held = this.#open[slot];
-    if (held !== undefined && !this.#fits(held, pieceBytes)) this.#flush(slot);
+    if (held !== undefined && !this.#fits(held, pieceBytes)) this.#flush(slot, 'continued');
     const line = this.#open[slot] ?? this.#begin(slot, view, id, start, nowMs);
     this.#append(line, bytes, view.lineStart, view.lineEnd);
-    if (view.last || this.#budget.heldBytes > openPartialBytesMax) this.#flush(slot);
+    if (view.last) this.#flush(slot, 'ended');
+    else if (this.#budget.heldBytes > openPartialBytesMax) this.#flush(slot, 'continued');
   }
 
   /** Whether any line is open; while none is, whole frames need not pass through here. */
@@ -84,15 +91,15 @@ export class PartialJoiner {
     if (line === undefined) return false;
     const joins = line.id === '' && this.#fits(line, view.lineEnd - view.lineStart);
     if (joins) this.#append(line, bytes, view.lineStart, view.lineEnd);
-    this.#flush(slot);
+    this.#flush(slot, joins ? 'ended' : 'cut');
     return joins;
   }
 
   /** Hands out every open line that was opened at or before `openedAtMs`; by default all. */
-  flush(openedAtMs = Number.POSITIVE_INFINITY): void {
+  flush(openedAtMs = Number.POSITIVE_INFINITY, end: LineEnd = 'cut'): void {
     for (const slot of [0, 1] as const) {
       const line = this.#open[slot];
-      if (line !== undefined && line.openedAtMs <= openedAtMs) this.#flush(slot);
+      if (line !== undefined && line.openedAtMs <= openedAtMs) this.#flush(slot, end);
     }
   }
 
@@ -158,11 +165,11 @@ export class PartialJoiner {
     line.length = needed;
   }
 
-  #flush(slot: 0 | 1): void {
+  #flush(slot: 0 | 1, end: LineEnd): void {
     const line = this.#open[slot];
     if (line === undefined) return;
     this.#open[slot] = undefined;
     this.#budget.heldBytes -= line.bytes.length;
-    this.#onLine(line);
+    this.#onLine(line, end);
   }
 }

@@ -35,6 +35,12 @@ export function listSegments(disk: FileSystem, directory: string): number[] {
   return [...sequences].sort((a, b) => a - b);
 }
 
+/** Whether a directory holds a segment older than this one. */
+export function hasSegmentBefore(disk: FileSystem, directory: string, sequence: number): boolean {
+  const [oldest] = listSegments(disk, directory);
+  return oldest !== undefined && oldest < sequence;
+}
+
 /** Unlinks a segment, whichever files it has. Throws what the disk throws. */
 export function unlinkSegment(disk: FileSystem, directory: string, sequence: number): void {
   unlinkIfThere(disk, `${directory}/${segmentName(sequence)}`);

@@ -5,7 +5,7 @@
 
 /** A loss as one reader sees it. What is undefined is not known. */
 export interface GapFacts {
-  /** A `GapReason`, or the name that a newer version gave to one. */
+  /** A `GapReason`, the name that a newer version gave to one, or `let-go`. */
   reason: string;
   /** Bytes of the stream, heads of frames included. */
   bytes?: number | undefined;
@@ -35,6 +35,8 @@ const explanations = new Map([
   ['expired', 'they grew older than wal-max-age before they were delivered'],
   ['damage', 'the WAL is damaged on disk'],
   ['missing', 'a file of the WAL is gone'],
+  // Not a loss of the log: a slow reader was overtaken.
+  ['let-go', 'they were delivered, and history let go of them while they were being read'],
 ]);
 
 /** The line that stands for a loss, without a newline. The reason's name comes last. */

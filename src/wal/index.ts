@@ -1,6 +1,6 @@
 /** The write-ahead log's public names. Other rooms import from here and nowhere deeper. */
 
-export { unlinkSegment as removeSegment } from './catalog.ts';
+export { hasSegmentBefore, unlinkSegment as removeSegment } from './catalog.ts';
 export { CommittedLsn } from './committed-lsn.ts';
 export {
   type ContainerRecord,
@@ -15,16 +15,12 @@ export type { Finding } from './finding.ts';
 export { type BlockHeader, type BlockStats, blockFlag, blockType, noFrame } from './format.ts';
 export { type GapFacts, gapLine, gapTimeNs } from './gap-line.ts';
 export { acquireLockFromHost } from './host-lock.ts';
-export {
-  findReadStart,
-  type StreamSummary,
-  summarizeStream,
-  walFormatOf,
-} from './inspect.ts';
+export { type StreamSummary, summarizeStream, walFormatOf } from './inspect.ts';
 export { acquireLock, type WalLock } from './lock.ts';
 export { decodeMetaRecord, type GapReason, type GapRecord, gapReasons } from './meta-record.ts';
 export { ObservedClock } from './observed-clock.ts';
 export { Quarantine } from './quarantine.ts';
+export { findReadStart } from './read-start.ts';
 export { Reserve } from './reserve.ts';
 export { type SealRequest, type SealResult, sealSegment } from './sealer.ts';
 export {

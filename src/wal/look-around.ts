@@ -5,6 +5,7 @@
  */
 import type { FileSystem } from '../base/file-system.ts';
 import { createBlockHeader } from './block.ts';
+import { isStreamBytes } from './block-walk.ts';
 import { listSegments } from './catalog.ts';
 import {
   type BlockHeader,
@@ -140,10 +141,6 @@ export function framesCutAt(file: SegmentFile, offset: number): { ordinal: numbe
     at += blockOverheadBytes + header.storedBytes;
   }
   return { ordinal: ordinal ?? file.header.baseOrdinal, cut: 0 };
-}
-
-function isStreamBytes(header: Readonly<BlockHeader>): boolean {
-  return header.type === blockType.raw || header.type === blockType.group;
 }
 
 /** Whether a file begins in the middle of a frame that gets its end in it or behind it. */

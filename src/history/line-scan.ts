@@ -3,75 +3,101 @@
  * pieces of long lines, and tells of what is missing. It holds one block and the open lines, so
  * whoever reads may stop between two steps for as long as the output takes.
  */
-import { nodeFileSystem as disk } from '../base/file-system.ts';
-import { createFrameView, decodeFrame } from '../frame/frame-decoder.ts';
+import type { FileSystem } from '../base/file-system.ts';
+import { createFrameView, decodeFrame, type FrameView } from '../frame/frame-decoder.ts';
 import { type FrameHandler, FrameSplitter } from '../frame/frame-splitter.ts';
-import { PartialJoiner } from '../frame/partial-joiner.ts';
+import {
+  type LineEnd,
+  type OpenLine,
+  type PartialBudget,
+  PartialJoiner,
+} from '../frame/partial-joiner.ts';
 import {
   blockType,
   decodeMetaRecord,
   type GapFacts,
   gapLine,
   gapTimeNs,
-  SegmentFiles,
+  hasSegmentBefore,
+  type SegmentFiles,
   StreamReader,
 } from '../wal/index.ts';
 
 /** Gets what is found; bytes are valid only during the call. */
 export interface LineHandler {
-  onLine(
-    isStderr: boolean,
-    seconds: number,
-    nanos: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void;
+  /**
+   * A line that came in one frame, of which `bytes[start..end)` is the body and `view` what it
+   * says. Returning false ends the scan in front of it.
+   */
+  onWhole(bytes: Uint8Array, start: number, end: number, view: Readonly<FrameView>): boolean;
+  /** A line, or a part of one, put together from pieces. */
+  onJoined(line: Readonly<OpenLine>, end: LineEnd): void;
   /** A line that stands for lost ones. */
   onGap(seconds: number, nanos: number, text: string): void;
 }
 
 /** What to read. */
 export interface LineScanOptions {
+  disk: FileSystem;
+  files: SegmentFiles;
   directory: string;
   containerId: string;
   /** The edge of a frame. */
   startLsn: number;
-  endLsn: number;
   handler: LineHandler;
+  /** What the open lines of all scans of a thread hold together. */
+  budget: PartialBudget;
 }
+
+/** What a step met. `stopped`: the handler wants no more. */
+export type ScanStep = 'more' | 'idle' | 'stopped';
 
 /** See the module comment. */
 export class LineScan implements FrameHandler {
   readonly #options: LineScanOptions;
-  readonly #files = new SegmentFiles(disk, 4);
   readonly #reader: StreamReader;
   readonly #splitter = new FrameSplitter(this);
   readonly #joiner: PartialJoiner;
   readonly #view = createFrameView();
   #lastSeconds = 0;
   #lastNanos = 0;
+  #nowMs = 0;
 
   constructor(options: LineScanOptions) {
-    const { directory, containerId, startLsn, handler } = options;
+    const { disk, files, directory, containerId, startLsn, handler, budget } = options;
     this.#options = options;
-    this.#reader = new StreamReader({ disk, directory, containerId, files: this.#files });
-    this.#joiner = new PartialJoiner({ heldBytes: 0 }, (line) => {
-      const { isStderr, seconds, nanos, bytes, length } = line;
-      handler.onLine(isStderr, seconds, nanos, bytes, 0, length);
-    });
+    this.#reader = new StreamReader({ disk, directory, containerId, files });
+    this.#joiner = new PartialJoiner(budget, (line, end) => handler.onJoined(line, end));
     this.#splitter.begin(startLsn);
     this.#reader.seek(startLsn);
   }
 
-  /** Reads one block or gap. Returns false at the end, when open lines have come out too. */
-  step(): boolean {
-    const { endLsn } = this.#options;
+  /**
+   * Reads one block or gap below `endLsn`; `nowMs` is monotonic and dates the lines that are
+   * begun. Throws what the disk throws; the next call goes on.
+   */
+  step(endLsn: number, nowMs: number): ScanStep {
+    this.#nowMs = nowMs;
     const found = this.#reader.next(endLsn);
-    if (found === 'gap') this.#takeFoundGap(endLsn);
-    else if (found === 'block') this.#takeBlock();
-    else this.#cut(endLsn);
-    return found !== 'idle';
+    if (found === 'idle') return 'idle';
+    if (found === 'block') return this.#takeBlock() ? 'more' : 'stopped';
+    this.#takeFoundGap(endLsn);
+    return 'more';
+  }
+
+  /** No more will come: hands out whole frames behind garbage and the open lines. */
+  finish(endLsn: number): void {
+    this.#cut(endLsn);
+  }
+
+  /** Hands out what lines that were begun at or before `openedAtMs` have so far. */
+  flushOpen(openedAtMs: number): void {
+    this.#joiner.flush(openedAtMs, 'continued');
+  }
+
+  /** Monotonic milliseconds at which the oldest open line was begun, or undefined. */
+  get openedAtMs(): number | undefined {
+    return this.#joiner.openedAtMs;
   }
 
   /** Where another scan may begin to get the lines that come next; undefined amid a line. */
@@ -79,33 +105,40 @@ export class LineScan implements FrameHandler {
     return this.#joiner.isOpen || this.#splitter.isLost ? undefined : this.#splitter.edgeLsn;
   }
 
-  /** Gives back the files. */
+  /** Gives back what is held; files stay with their owner. */
   close(): void {
     this.#joiner.discard();
-    this.#files.closeDirectory(this.#options.directory);
   }
 
   #takeFoundGap(endLsn: number): void {
     const { gap } = this.#reader;
     this.#cut(gap?.toLsn ?? endLsn);
     if (gap === undefined) return;
-    const { reason, fromLsn, toLsn, frames, afterNs } = gap;
+    const { fromLsn, toLsn, frames, afterNs } = gap;
+    const { disk, directory } = this.#options;
+    // What stood before the oldest segment was removed in order, under the reader's feet.
+    const { sequence } = this.#reader.nextPlace;
+    const wasLetGo = gap.reason === 'missing' && !hasSegmentBefore(disk, directory, sequence);
+    const reason = wasLetGo ? 'let-go' : gap.reason;
     this.#tellGap({ reason, bytes: toLsn - fromLsn, frames }, afterNs, undefined);
   }
 
-  #takeBlock(): void {
+  /** Returns false when the handler wants no more. */
+  #takeBlock(): boolean {
     const { header, payload } = this.#reader;
     const endLsn = header.lsn + header.lsnSpan;
     if (header.type === blockType.raw) {
       const from = Math.max(0, this.#splitter.nextLsn - header.lsn);
-      this.#splitter.feed(payload, from, payload.length);
-    } else if (header.type === blockType.gap) {
+      return this.#splitter.feed(payload, from, payload.length);
+    }
+    if (header.type === blockType.gap) {
       this.#takeGapBlock(endLsn);
     } else if (header.lsnSpan > 0) {
       // An attach or a detach: no frame and no line goes on behind it.
       const record = decodeMetaRecord(payload);
       if (record?.kind !== 'attach' || !record.continued) this.#cut(endLsn);
     }
+    return true;
   }
 
   #takeGapBlock(endLsn: number): void {
@@ -138,16 +171,15 @@ export class LineScan implements FrameHandler {
   onFrame(bytes: Uint8Array, start: number, end: number, endLsn: number): boolean {
     const view = this.#view;
     if (!decodeFrame(bytes, start, end, view)) return true;
-    const { isStderr, seconds, nanos, lineStart, lineEnd } = view;
-    this.#lastSeconds = seconds;
-    this.#lastNanos = nanos;
+    this.#lastSeconds = view.seconds;
+    this.#lastNanos = view.nanos;
     const joiner = this.#joiner;
     if (view.partial) {
-      joiner.add(bytes, view, { lsn: endLsn - (end - start) - 4, ordinal: 0 }, 0);
-    } else if (!joiner.isOpen || !joiner.endOpenLine(bytes, view)) {
-      this.#options.handler.onLine(isStderr, seconds, nanos, bytes, lineStart, lineEnd);
+      joiner.add(bytes, view, { lsn: endLsn - (end - start) - 4, ordinal: 0 }, this.#nowMs);
+      return true;
     }
-    return true;
+    if (joiner.isOpen && joiner.endOpenLine(bytes, view)) return true;
+    return this.#options.handler.onWhole(bytes, start, end, view);
   }
 
   onSkipped(): void {

@@ -1,0 +1,264 @@
+/**
+ * One `docker logs`: finds where to begin, leaves out what is not wanted, and writes the rest
+ * as frames, a bounded piece at a time. It holds one open line a stream and nothing else, so
+ * its memory depends neither on the log nor on how slowly its client reads.
+ *
+ * `tail` counts whole lines of the log; `since` and `until` then choose among those, in the order
+ * in which json-file does it: the first line after `until` ends the answer.
+ */
+import type { FileSystem } from '../base/file-system.ts';
+import type { FrameView } from '../frame/frame-decoder.ts';
+import type { LineEnd, OpenLine, PartialBudget } from '../frame/partial-joiner.ts';
+import { CommittedLsn, findReadStart, type SegmentFiles } from '../wal/index.ts';
+import type { FrameWriter } from './frame-writer.ts';
+import { type LineHandler, LineScan } from './line-scan.ts';
+import type { LogRequest } from './log-request.ts';
+
+/** What all readers of a thread share. */
+export interface ReaderMeans {
+  readonly disk: FileSystem;
+  readonly files: SegmentFiles;
+  readonly budget: PartialBudget;
+}
+
+/** `more`: call again. `idle`: nothing now. `end`: all that was asked for is written. */
+export type ReadProgress = 'more' | 'idle' | 'end';
+
+/** A time as frames give it: comparing two numbers is cheaper than BigInt. */
+interface Moment {
+  seconds: number;
+  nanos: number;
+}
+
+/** While following: a line without an end is shown as far as it is after this time. */
+const openLineMs = 50;
+
+/** See the module comment. */
+export class LogReader implements LineHandler {
+  readonly #request: LogRequest;
+  readonly #means: ReaderMeans;
+  readonly #committed: CommittedLsn;
+  readonly #since: Moment | undefined;
+  readonly #until: Moment | undefined;
+  /** The end of what is wanted; moves on while following. */
+  #endLsn: number;
+  #isFollowing: boolean;
+  #count: TailCount | undefined;
+  #scan: LineScan | undefined;
+  #skip = 0;
+  #isOver = false;
+  #out: FrameWriter | undefined;
+  /** Whether what was written last to a stream has no newline behind it: stdout, stderr. */
+  readonly #isMidLine: [boolean, boolean] = [false, false];
+
+  constructor(request: LogRequest, means: ReaderMeans) {
+    this.#request = request;
+    this.#means = means;
+    this.#committed = new CommittedLsn(request.committed);
+    this.#since = momentOf(request.sinceNs);
+    this.#until = momentOf(request.untilNs);
+    this.#endLsn = this.#committed.read();
+    this.#isFollowing = request.follow;
+    if (request.tail !== undefined) this.#count = new TailCount(request, means, request.tail);
+  }
+
+  /** The container ended here: nothing behind it is wanted. */
+  stopAt(endLsn: number): void {
+    this.#isFollowing = false;
+    this.#endLsn = endLsn;
+  }
+
+  /** Whether it waits for what is written from now on. */
+  get isFollowing(): boolean {
+    return this.#isFollowing;
+  }
+
+  /** Whether the log has grown since it was read to its end. */
+  get hasMore(): boolean {
+    return this.#committed.read() > this.#endLsn;
+  }
+
+  /** Monotonic milliseconds at which to call again although nothing was written, or undefined. */
+  get dueAtMs(): number | undefined {
+    const openedAtMs = this.#scan?.openedAtMs;
+    return openedAtMs === undefined ? undefined : openedAtMs + openLineMs;
+  }
+
+  /** Whether nothing that comes can be wanted: it is later than `until`. `nowMs`: Unix time. */
+  isPast(nowMs: number): boolean {
+    return this.#until !== undefined && nowMs / 1000 > this.#until.seconds + 1;
+  }
+
+  /** Reads one block; what is wanted of it is in `out`. Throws what the disk throws. */
+  step(out: FrameWriter, nowMs: number): ReadProgress {
+    if (this.#isOver) return 'end';
+    if (this.#count !== undefined) {
+      const found = this.#count.step(this.#endLsn, nowMs);
+      if (found === undefined) return 'more';
+      this.#count = undefined;
+      this.#skip = found.skip;
+      this.#begin(found.startLsn);
+      return 'more';
+    }
+    const scan = this.#scan ?? this.#begin(this.#startLsn());
+    if (this.#isFollowing) this.#endLsn = this.#committed.read();
+    this.#out = out;
+    const met = scan.step(this.#endLsn, nowMs);
+    if (met === 'more' && !this.#isOver) return 'more';
+    if (met === 'idle' && this.#isFollowing) {
+      scan.flushOpen(nowMs - openLineMs);
+      return 'idle';
+    }
+    if (met === 'idle') scan.finish(this.#endLsn);
+    // At `until`, what came before it of a line is shown, as far as it had come.
+    else scan.flushOpen(Number.POSITIVE_INFINITY);
+    this.#isOver = true;
+    return 'end';
+  }
+
+  /** Gives back what is held. */
+  close(): void {
+    this.#count?.close();
+    this.#scan?.close();
+  }
+
+  #startLsn(): number {
+    const { directory, containerId, sinceNs } = this.#request;
+    return findReadStart(this.#means.disk, directory, containerId, { sinceNs });
+  }
+
+  #begin(startLsn: number): LineScan {
+    const { directory, containerId } = this.#request;
+    this.#scan = new LineScan({
+      ...this.#means,
+      ...{ directory, containerId, startLsn, handler: this },
+    });
+    return this.#scan;
+  }
+
+  onWhole(bytes: Uint8Array, start: number, end: number, view: Readonly<FrameView>): boolean {
+    if (this.#isOver) return false;
+    if (this.#skip > 0) {
+      this.#skip -= 1;
+      return true;
+    }
+    if (this.#since !== undefined && isBefore(view, this.#since)) return true;
+    if (this.#until !== undefined && isBefore(this.#until, view)) {
+      this.#isOver = true;
+      return false;
+    }
+    this.#out?.whole(bytes, start, end, view);
+    this.#isMidLine[view.isStderr ? 1 : 0] = false;
+    return true;
+  }
+
+  onJoined(line: Readonly<OpenLine>, end: LineEnd): void {
+    if (this.#skip > 0) {
+      if (end !== 'continued') this.#skip -= 1;
+      return;
+    }
+    if (this.#since !== undefined && isBefore(line, this.#since)) return;
+    if (this.#until !== undefined && isBefore(this.#until, line)) {
+      this.#isOver = true;
+      return;
+    }
+    const { isStderr, seconds, nanos, bytes, length } = line;
+    // As json-file does: a line whose end never came has none.
+    const isEnded = end === 'ended';
+    if (length > 0 || isEnded) {
+      this.#out?.line(isStderr, seconds, nanos, bytes, 0, length, isEnded);
+      this.#isMidLine[isStderr ? 1 : 0] = !isEnded;
+    }
+  }
+
+  onGap(seconds: number, nanos: number, text: string): void {
+    if (this.#skip > 0) {
+      this.#skip -= 1;
+      return;
+    }
+    const moment = { seconds, nanos };
+    if (this.#since !== undefined && isBefore(moment, this.#since)) return;
+    if (this.#until !== undefined && isBefore(this.#until, moment)) return;
+    const line = Buffer.from(`${this.#isMidLine[1] ? '\n' : ''}${text}`, 'utf8');
+    this.#out?.line(true, seconds, nanos, line, 0, line.length, true);
+    this.#isMidLine[1] = false;
+  }
+}
+
+/** Counts the lines of a log, block by block, to find the last ones. */
+class TailCount implements LineHandler {
+  readonly #request: LogRequest;
+  readonly #means: ReaderMeans;
+  readonly #lines: number;
+  #startLsn: number;
+  /** Whether the whole log is being counted. */
+  #isWhole: boolean;
+  #scan: LineScan;
+  #counted = 0;
+
+  constructor(request: LogRequest, means: ReaderMeans, lines: number) {
+    this.#request = request;
+    this.#means = means;
+    this.#lines = lines;
+    this.#isWhole = false;
+    this.#startLsn = this.#find({ lines, sinceNs: request.sinceNs });
+    this.#scan = this.#begin();
+  }
+
+  /** Counts on. Returns where to begin and how many lines to leave out there, when all is counted. */
+  step(endLsn: number, nowMs: number): { startLsn: number; skip: number } | undefined {
+    if (this.#scan.step(endLsn, nowMs) !== 'idle') return undefined;
+    if (!this.#request.follow) this.#scan.finish(endLsn);
+    this.#scan.close();
+    if (this.#counted < this.#lines && !this.#isWhole) {
+      // Damage: the headers promised more lines than there are.
+      this.#isWhole = true;
+      const startLsn = this.#find({ sinceNs: this.#request.sinceNs });
+      if (startLsn < this.#startLsn) {
+        this.#startLsn = startLsn;
+        this.#counted = 0;
+        this.#scan = this.#begin();
+        return undefined;
+      }
+    }
+    return { startLsn: this.#startLsn, skip: Math.max(0, this.#counted - this.#lines) };
+  }
+
+  close(): void {
+    this.#scan.close();
+  }
+
+  #find(from: { lines?: number; sinceNs?: bigint | undefined }): number {
+    const { directory, containerId } = this.#request;
+    return findReadStart(this.#means.disk, directory, containerId, from);
+  }
+
+  #begin(): LineScan {
+    const { directory, containerId } = this.#request;
+    const at = { directory, containerId, startLsn: this.#startLsn, handler: this };
+    return new LineScan({ ...this.#means, ...at });
+  }
+
+  onWhole(): boolean {
+    this.#counted += 1;
+    return true;
+  }
+
+  onJoined(_line: Readonly<OpenLine>, end: LineEnd): void {
+    if (end !== 'continued') this.#counted += 1;
+  }
+
+  onGap(): void {
+    this.#counted += 1;
+  }
+}
+
+function momentOf(timeNs: bigint | undefined): Moment | undefined {
+  if (timeNs === undefined) return undefined;
+  const seconds = timeNs / 1_000_000_000n;
+  return { seconds: Number(seconds), nanos: Number(timeNs - seconds * 1_000_000_000n) };
+}
+
+function isBefore(a: Readonly<Moment>, b: Readonly<Moment>): boolean {
+  return a.seconds < b.seconds || (a.seconds === b.seconds && a.nanos < b.nanos);
+}

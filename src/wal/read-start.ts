@@ -1,0 +1,186 @@
+/**
+ * Where to begin to read for the last lines, or for what came since a time: found by headers and
+ * indexes alone, so that it costs the same in a log of any size. What comes before the wanted is
+ * for the reader to leave out; it must never begin behind something that is wanted.
+ */
+import type { FileSystem } from '../base/file-system.ts';
+import { joinedLineBytesMax } from '../base/limits.ts';
+import { createBlockHeader } from './block.ts';
+import { blocksBackwards, blocksOf, isStreamBytes } from './block-walk.ts';
+import { listSegments } from './catalog.ts';
+import { type BlockHeader, blockFlag, blockType, noFrame } from './format.ts';
+import { SegmentFile } from './segment-file.ts';
+
+/** What to begin to read for. Without both, the oldest byte that there is. */
+export interface ReadFrom {
+  /** So many lines at the end are wanted. */
+  lines?: number | undefined;
+  /** Nothing before this time is wanted, Unix nanoseconds. */
+  sinceNs?: bigint | undefined;
+}
+
+/** One container's log, as it is searched. */
+interface Searched {
+  disk: FileSystem;
+  directory: string;
+  containerId: string;
+  sequences: readonly number[];
+}
+
+/** A block: which of the segments, and where in it. */
+interface BlockPlace {
+  at: number;
+  offset: number;
+}
+
+/**
+ * A position on the edge of a frame at or before all that is wanted; 0 when nothing is held.
+ * With `lines` and `sinceNs`, the later of the two.
+ */
+export function findReadStart(
+  disk: FileSystem,
+  directory: string,
+  containerId: string,
+  from: ReadFrom,
+): number {
+  const searched = { disk, directory, containerId, sequences: listSegments(disk, directory) };
+  const { lines, sinceNs } = from;
+  const starts = [firstEdge(searched)];
+  if (sinceNs !== undefined) starts.push(sinceStart(searched, sinceNs));
+  if (lines !== undefined) starts.push(tailStart(searched, lines));
+  return Math.max(...starts.map((lsn) => lsn ?? 0));
+}
+
+/** Calls `look` for a segment, if it is one, and closes it. */
+function inFile<T>(
+  { disk, directory, containerId, sequences }: Searched,
+  at: number,
+  look: (file: SegmentFile) => T,
+): T | undefined {
+  const file = SegmentFile.open(disk, directory, sequences[at] ?? 0, containerId);
+  if (file === undefined) return undefined;
+  try {
+    return look(file);
+  } finally {
+    file.close();
+  }
+}
+
+/** Where in a block a frame begins for certain; undefined when none does. */
+function edgeOf(header: Readonly<BlockHeader>): number | undefined {
+  if (isStreamBytes(header)) {
+    return header.firstFrameOffset === noFrame ? undefined : header.lsn + header.firstFrameOffset;
+  }
+  return header.lsnSpan > 0 ? header.lsn : undefined;
+}
+
+/** The first edge in the log. */
+function firstEdge(searched: Searched): number | undefined {
+  for (let at = 0; at < searched.sequences.length; at += 1) {
+    const edge = inFile(searched, at, (file) => {
+      for (const { header } of blocksOf(file)) {
+        const found = edgeOf(header);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    });
+    if (edge !== undefined) return edge;
+  }
+  return undefined;
+}
+
+/** The last edge before a block. */
+function edgeBefore(searched: Searched, place: BlockPlace): number | undefined {
+  for (let at = place.at; at >= 0; at -= 1) {
+    const edge = inFile(searched, at, (file) => {
+      for (const { header, offset } of blocksBackwards(file)) {
+        if (at === place.at && offset >= place.offset) continue;
+        const found = edgeOf(header);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    });
+    if (edge !== undefined) return edge;
+  }
+  return undefined;
+}
+
+/**
+ * Before the first block in which a frame of that time or later ends. Times need not be in
+ * order, so no search by halves: but the index of a sealed segment is one read.
+ */
+function sinceStart(searched: Searched, sinceNs: bigint): number | undefined {
+  const header = createBlockHeader();
+  for (let at = 0; at < searched.sequences.length; at += 1) {
+    const offset = inFile(searched, at, (file) => firstSince(file, header, sinceNs));
+    if (offset === undefined) continue;
+    const isWhole = (header.flags & blockFlag.startsOnFrame) !== 0 && isStreamBytes(header);
+    return isWhole ? edgeOf(header) : edgeBefore(searched, { at, offset });
+  }
+  return edgeBefore(searched, {
+    at: searched.sequences.length - 1,
+    offset: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Fills `header` with that of the block found, and returns its offset. */
+function firstSince(file: SegmentFile, header: BlockHeader, sinceNs: bigint): number | undefined {
+  const index = file.index();
+  if (index !== undefined && index.length > 0) {
+    for (let entry = 0; entry < index.length; entry += 1) {
+      const { frames, maxNs, offset } = index.entry(entry);
+      if (frames > 0 && maxNs >= sinceNs && file.readHeader(offset, header)) return offset;
+    }
+    return undefined;
+  }
+  for (const block of blocksOf(file)) {
+    if (block.header.frames === 0 || block.header.maxNs < sinceNs) continue;
+    Object.assign(header, block.header);
+    return block.offset;
+  }
+  return undefined;
+}
+
+/** What was passed on the way back from the end. */
+interface Passed {
+  lines: number;
+  /** Bytes of the stream behind the block in hand since enough lines were passed. */
+  roomBytes: number;
+  /** The last edge that had enough lines behind it. */
+  edge: number | undefined;
+  /** Whether a piece of a long line was met. */
+  hasPieces: boolean;
+}
+
+/**
+ * A place with more than `lines` lines behind it. Where pieces of long lines are near, one more
+ * line's length before that: a line that is wanted may begin there.
+ */
+function tailStart(searched: Searched, lines: number): number | undefined {
+  const passed: Passed = { lines: 0, roomBytes: 0, edge: undefined, hasPieces: false };
+  for (let at = searched.sequences.length - 1; at >= 0; at -= 1) {
+    const isDone = inFile(searched, at, (file) => {
+      for (const { header } of blocksBackwards(file)) {
+        if (isFar(passed, header, lines)) return true;
+      }
+      return false;
+    });
+    if (isDone) return passed.edge;
+  }
+  return passed.hasPieces ? undefined : passed.edge;
+}
+
+/** Takes one more block into account. Returns whether to go no further back. */
+function isFar(passed: Passed, header: Readonly<BlockHeader>, lines: number): boolean {
+  // Of a line that is told of a gap nobody knows how many it takes the place of: it is one.
+  if (header.type === blockType.gap) passed.lines += 1;
+  if (isStreamBytes(header)) {
+    passed.lines += header.lines;
+    if ((header.flags & blockFlag.hasPartial) !== 0) passed.hasPieces = true;
+  }
+  if (passed.lines <= lines) return false;
+  const edge = edgeOf(header);
+  if (passed.edge === undefined || passed.hasPieces) passed.edge = edge ?? passed.edge;
+  passed.roomBytes += header.lsnSpan;
+  return passed.edge !== undefined && passed.roomBytes > joinedLineBytesMax;
+}
