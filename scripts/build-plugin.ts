@@ -58,7 +58,7 @@ export async function buildPlugin(options: BuildOptions): Promise<void> {
 async function bundle(root: string, main: string | undefined): Promise<void> {
   const entryPoints = [main ?? `${top}/src/main.ts`];
   if (main === undefined) {
-    for (const name of ['sealer', 'shipper']) {
+    for (const name of ['history', 'sealer', 'shipper']) {
       entryPoints.push(`${top}/src/threads/${name}.worker.ts`);
     }
   }

@@ -11,6 +11,7 @@ import { WalCounters } from './base/wal-counters.ts';
 import { Containers } from './capture/containers.ts';
 import { LandingArea } from './capture/landing.ts';
 import type { LogPolicy } from './capture/log-policy.ts';
+import type { ContainersHooks } from './capture/open-log.ts';
 import { Upkeep } from './capture/upkeep.ts';
 import { parseLogOpts } from './config/parse.ts';
 import type { MinFree, PluginSettings } from './config/settings.ts';
@@ -19,6 +20,7 @@ import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import type { WalUsage } from './metrics/source.ts';
 import { Delivery } from './threads/delivery.ts';
+import { History } from './threads/history.ts';
 import { Sealing } from './threads/sealing.ts';
 import {
   acquireLock,
@@ -37,6 +39,8 @@ const closeMsMax = 3000;
 /** What runs; see `startEngine`. */
 export interface Engine {
   readonly containers: Containers;
+  /** Reads logs for `docker logs`. */
+  readonly history: History;
   /** Takes up every container on disk, so that dockerd's calls come in between. */
   recover(): Promise<void>;
   /** Lets go of all. What is in a FIFO stays there for the next process. */
@@ -50,6 +54,7 @@ interface Parts {
   readonly landing: LandingArea;
   readonly delivery: Delivery;
   readonly sealing: Sealing;
+  readonly history: History;
   readonly syncer: Syncer;
   readonly upkeep: Upkeep;
   readonly containers: Containers;
@@ -66,6 +71,7 @@ export async function startEngine(settings: PluginSettings, log: Log): Promise<E
   const parts = assemble(settings, log, lock);
   return {
     containers: parts.containers,
+    history: parts.history,
     recover: () => recover(parts),
     close: () => close(parts),
   };
@@ -80,7 +86,11 @@ function assemble(settings: PluginSettings, log: Log, lock: WalLock): Parts {
     monotonicMs: () => performance.now(),
   });
   const state: Parts['state'] = { recoverySeconds: undefined };
-  const usage = (): WalUsage => usageOf(containers, upkeep, state.recoverySeconds);
+  const usage = (): WalUsage => ({
+    ...usageOf(containers, upkeep),
+    recoverySeconds: state.recoverySeconds,
+    logReaders: history.readers,
+  });
   const metrics: Metrics = createMetrics({ counters, usage });
   const delivery = new Delivery({
     log,
@@ -98,6 +108,8 @@ function assemble(settings: PluginSettings, log: Log, lock: WalLock): Parts {
     ...{ delivery, registry, log, env: process.env, host: os.hostname() },
     containers: () => containers,
   });
+  const history = new History();
+  const hooks = hooksOf(link, history);
   const landing = new LandingArea(root, log);
   const syncer = new Syncer({
     disk,
@@ -111,7 +123,7 @@ function assemble(settings: PluginSettings, log: Log, lock: WalLock): Parts {
     },
   });
   const containers: Containers = new Containers({
-    ...{ disk, root, landing, log, clock, counters, syncer, hooks: link },
+    ...{ disk, root, landing, log, clock, counters, syncer, hooks },
     policyOf,
     upkeep: () => upkeep,
   });
@@ -127,7 +139,20 @@ function assemble(settings: PluginSettings, log: Log, lock: WalLock): Parts {
     forget: (containerId) => containers.forget(containerId),
   });
   const server = serveMetrics(settings.metricsAddress, metrics, log);
-  return { log, lock, landing, delivery, sealing, syncer, upkeep, containers, server, state };
+  const threads = { delivery, sealing, history };
+  return { log, lock, landing, ...threads, syncer, upkeep, containers, server, state };
+}
+
+/** Delivery hears of every change, and `docker logs` of what it follows. */
+function hooksOf(link: DeliveryLink, history: History): ContainersHooks {
+  return {
+    onStream: (stream) => link.onStream(stream),
+    onAppended: (containerId) => {
+      link.onAppended(containerId);
+      history.appended(containerId);
+    },
+    onRelease: (containerId) => link.onRelease(containerId),
+  };
 }
 
 /** Options that are wrong by now must not stop what is on disk: the defaults serve. */
@@ -146,8 +171,7 @@ function minFreeBytesOf(minFree: MinFree, totalBytes: number): number {
 function usageOf(
   containers: Containers,
   upkeep: Upkeep,
-  recoverySeconds: number | undefined,
-): WalUsage {
+): Omit<WalUsage, 'logReaders' | 'recoverySeconds'> {
   const kinds = { rawBytes: 0, sealedBytes: 0, rawSegments: 0, sealedSegments: 0 };
   let count = 0;
   let pausedFifos = 0;
@@ -162,7 +186,7 @@ function usageOf(
     kinds.rawSegments += ledger.facts.length - sealedSegments + active;
   }
   const { limitBytes, freeBytes } = upkeep;
-  return { ...kinds, containers: count, limitBytes, freeBytes, recoverySeconds, pausedFifos };
+  return { ...kinds, containers: count, limitBytes, freeBytes, pausedFifos };
 }
 
 async function recover(parts: Parts): Promise<void> {
@@ -185,11 +209,11 @@ async function recover(parts: Parts): Promise<void> {
 }
 
 async function close(parts: Parts): Promise<void> {
-  const { containers, upkeep, syncer, sealing, delivery, server, lock } = parts;
+  const { containers, upkeep, syncer, sealing, history, delivery, server, lock } = parts;
   upkeep.close();
   containers.close();
   // A disk that hangs is no reason to stay: what it has not synced is in its cache all the same.
   const synced = Promise.race([syncer.close(), setTimeout(closeMsMax)]);
-  await Promise.all([synced, sealing.close(), delivery.close(), server.close()]);
+  await Promise.all([synced, sealing.close(), history.close(), delivery.close(), server.close()]);
   await lock.release();
 }

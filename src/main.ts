@@ -6,6 +6,7 @@ import { messageOf } from './base/errors.ts';
 import { createLog, type Log } from './base/log.ts';
 import { version } from './base/version.ts';
 import { parseLogOpts, parsePluginSettings } from './config/parse.ts';
+import { readLogs } from './driver/read-logs.ts';
 import { createApp, type LogDriver, listen } from './driver/server.ts';
 import type { StartLoggingRequest } from './driver/wire.ts';
 import { type Engine, startEngine } from './engine.ts';
@@ -25,6 +26,10 @@ function createDriver(engine: Promise<Engine>, recovered: Promise<void>, log: Lo
       // it, as soon as it is answered.
       await recovered;
       await containers.stop(file);
+    },
+    readLogs: async (request, target) => {
+      const { containers, history } = await engine;
+      return readLogs({ containers, history, recovered }, request, target);
     },
   };
 }

@@ -18,6 +18,8 @@ export interface CaptureEvents {
   onAppended(bytes: number): void;
   /** dockerd has gone from this FIFO without stopping it; it is closed. */
   onFifoEnded(path: string): void;
+  /** The first byte of a FIFO is about to enter the stream. */
+  onEntered?(): void;
 }
 
 /** What a capture needs; `now` is Unix milliseconds. */
@@ -62,6 +64,8 @@ export class ContainerCapture implements FifoEvents {
   readonly #policy: () => CapturePolicy;
   readonly #appender: StreamAppender;
   readonly #fifos = new Map<string, Fifo>();
+  /** Names of FIFOs that had output. */
+  readonly #entered = new Set<string>();
   #waiting: Waiting | undefined;
   #settleTimer: NodeJS.Timeout | undefined;
   #settleDelayMs = settleMs;
@@ -76,11 +80,17 @@ export class ContainerCapture implements FifoEvents {
     this.#appender = new StreamAppender({
       ...{ writer, tail, log, now, policy, counters, admit, reliefs },
     });
+    if (writer.attachedFifo !== undefined) this.#entered.add(writer.attachedFifo);
   }
 
   /** Paths of the FIFOs that are open. */
   get openPaths(): string[] {
     return [...this.#fifos.keys()];
+  }
+
+  /** Whether any byte came from a FIFO; asked when it is gone, and forgotten then. */
+  forgetOutputOf(path: string): boolean {
+    return this.#entered.delete(basename(path));
   }
 
   /** Output that is lost and that no gap in the stream tells of yet. */
@@ -315,6 +325,8 @@ export class ContainerCapture implements FifoEvents {
       if (other.name !== fifoName && other.name === current) other.drain();
     }
     this.#appender.begin(fifoName);
+    this.#entered.add(fifoName);
+    this.#options.events.onEntered?.();
   }
 }
 

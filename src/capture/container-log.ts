@@ -45,8 +45,10 @@ export class ContainerLog implements KeptContainer {
   readonly isTorn: boolean;
   /** No endpoint is set: nothing waits for delivery. */
   isLocal = false;
-  /** Observed time at which the last FIFO ended. */
+  /** Observed time at which the last FIFO ended that had output; undefined while one is open. */
   endedAtMs: number | undefined;
+  /** The same, while FIFOs are open of which none had output yet. */
+  endedBeforeMs: number | undefined;
   /** StartLogging calls that are under way. */
   starts = 0;
   /** One of its segments is being sealed: its directory must stay for now. */
@@ -96,8 +98,22 @@ export class ContainerLog implements KeptContainer {
     return this.ackLsn >= this.writer.endLsn && this.capture.pendingLoss.bytes === 0;
   }
 
+  /** A FIFO was opened: perhaps only by `docker logs`, which changes nothing. */
+  opened(): void {
+    if (this.endedAtMs !== undefined) this.endedBeforeMs = this.endedAtMs;
+    this.endedAtMs = undefined;
+  }
+
+  /** No FIFO is open any more. */
+  closed(nowMs: number): void {
+    this.endedAtMs ??= this.endedBeforeMs ?? nowMs;
+    this.endedBeforeMs = undefined;
+  }
+
   /** Whether what is kept for `docker logs` may go as well. */
   isForgotten(nowMs: number): boolean {
+    // Nothing was ever written: there is nothing to keep.
+    if (this.writer.endLsn === 0) return true;
     if (this.endedAtMs === undefined) return false;
     return nowMs - this.endedAtMs >= this.policy.historyAgeMs;
   }

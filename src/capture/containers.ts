@@ -19,6 +19,7 @@ import {
   writeContainerRecordDurably,
 } from '../wal/index.ts';
 import type { Acknowledged, ContainerIdentity, ContainerLog } from './container-log.ts';
+import { Followers, type OnOutputEnd } from './followers.ts';
 import {
   type ContainersOptions,
   type DeliverableStream,
@@ -32,6 +33,7 @@ export class Containers {
   readonly #containers = new Map<string, ContainerLog>();
   readonly #idByFifo = new Map<string, string>();
   readonly #starting = new Map<string, Promise<void>>();
+  readonly #followers = new Followers();
 
   constructor(options: ContainersOptions) {
     this.#options = options;
@@ -60,17 +62,19 @@ export class Containers {
     const container = known ?? (await this.#create(identity));
     container.state = 'kept';
     container.starts += 1;
+    const before = container.endedAtMs ?? container.endedBeforeMs;
     const fifos = [...container.capture.openPaths, fifoPath];
     try {
       await this.#withRoom(() =>
         writeContainerRecordDurably(this.#options.disk, container.directory, {
           ...identity,
           fifos,
+          ...endedOf(before),
         }),
       );
       container.capture.open(fifoPath);
       this.#identify(container, identity);
-      container.endedAtMs = undefined;
+      container.opened();
       this.#idByFifo.set(fifoPath, containerId);
     } finally {
       container.starts -= 1;
@@ -91,6 +95,24 @@ export class Containers {
     // Where every read is synced before the next, the last one is too.
     if (container.policy.sync === 'always') await container.capture.synced();
     return true;
+  }
+
+  /** The log of a container, taken up from disk if need be; undefined when there is none. */
+  find(containerId: string): ContainerLog | undefined {
+    if (!this.#containers.has(containerId)) this.recover(containerId);
+    return this.#containers.get(containerId);
+  }
+
+  /**
+   * Tells when the output ends that the container's open FIFOs bring; at once if there are none.
+   * Returns what ends the following.
+   */
+  follow(container: ContainerLog, onEnd: OnOutputEnd): () => void {
+    if (container.capture.openPaths.length > 0) {
+      return this.#followers.add(container.containerId, onEnd);
+    }
+    onEnd(container.writer.endLsn);
+    return () => {};
   }
 
   /** Container ids on disk, those to recover. */
@@ -201,8 +223,9 @@ export class Containers {
 
   #open(identity: ContainerIdentity): ContainerLog {
     const { containerId } = identity;
-    const container = openLog(this.#options, identity, (path) => {
-      this.#fifoEnded(containerId, path);
+    const container = openLog(this.#options, identity, {
+      onFifoEnded: (path) => this.#fifoEnded(containerId, path),
+      onEntered: () => this.#entered(containerId),
     });
     this.#containers.set(containerId, container);
     return container;
@@ -218,7 +241,7 @@ export class Containers {
     const known = identity ?? record;
     if (known === undefined) return undefined;
     const container = this.#open(known);
-    container.endedAtMs = record?.endedAtMs ?? this.#options.clock.now();
+    container.endedAtMs = record?.endedAtMs;
     this.#takeUpFifos(container, record?.fifos ?? []);
     this.#options.hooks.onStream(this.#deliverable(container));
     return container;
@@ -242,7 +265,8 @@ export class Containers {
     for (const path of paths) this.#reattach(container, path);
     const names = new Set(container.capture.openPaths.map((path) => basename(path)));
     container.capture.detachUnless((name) => names.has(name));
-    if (names.size > 0) container.endedAtMs = undefined;
+    if (names.size > 0) container.opened();
+    else container.closed(this.#options.clock.now());
     if (names.size !== paths.length) this.#writeRecord(container);
   }
 
@@ -289,15 +313,27 @@ export class Containers {
 
   #fifoGone(container: ContainerLog, path: string): void {
     this.#idByFifo.delete(path);
-    if (container.capture.openPaths.length === 0) container.endedAtMs = this.#options.clock.now();
+    const { capture, writer } = container;
+    const hadOutput = capture.forgetOutputOf(path);
+    const isLast = capture.openPaths.length === 0;
+    if (isLast) container.closed(this.#options.clock.now());
+    this.#followers.gone(container.containerId, { hadOutput, isLast, endLsn: writer.endLsn });
     this.#writeRecord(container);
     this.#releaseIfDone(container);
   }
 
+  /** The first output since the container was stopped: it runs again, and the record says so. */
+  #entered(containerId: string): void {
+    const container = this.#containers.get(containerId);
+    if (container?.endedBeforeMs === undefined) return;
+    container.endedBeforeMs = undefined;
+    this.#writeRecord(container);
+  }
+
   #writeRecord(container: ContainerLog): void {
     const { disk, log } = this.#options;
-    const { record, directory, capture, endedAtMs } = container;
-    const ended = endedAtMs === undefined ? {} : { endedAtMs };
+    const { record, directory, capture, endedAtMs, endedBeforeMs } = container;
+    const ended = endedOf(endedAtMs ?? endedBeforeMs);
     try {
       writeContainerRecord(disk, directory, { ...record, fifos: capture.openPaths, ...ended });
       // Nobody waits for it, and the directory may be gone by then.
@@ -324,6 +360,11 @@ export class Containers {
       log.error({ containerId, cause: messageOf(error) }, 'a directory cannot be removed');
     }
   }
+}
+
+/** The part of a record that says since when a container is stopped. */
+function endedOf(endedAtMs: number | undefined): { endedAtMs?: number } {
+  return endedAtMs === undefined ? {} : { endedAtMs };
 }
 
 /** Throws `fifo_unavailable` before anything is written for a FIFO that is not there. */

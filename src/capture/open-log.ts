@@ -14,7 +14,7 @@ import {
   StreamWriter,
   type Syncer,
 } from '../wal/index.ts';
-import { ContainerCapture } from './container-capture.ts';
+import { type CaptureEvents, ContainerCapture } from './container-capture.ts';
 import { type ContainerIdentity, ContainerLog } from './container-log.ts';
 import type { LandingArea } from './landing.ts';
 import type { LogPolicy } from './log-policy.ts';
@@ -63,7 +63,7 @@ export function segmentLimitsOf(policy: LogPolicy): SegmentLimits {
 export function openLog(
   options: ContainersOptions,
   identity: ContainerIdentity,
-  onFifoEnded: (path: string) => void,
+  events: Pick<CaptureEvents, 'onFifoEnded' | 'onEntered'>,
 ): ContainerLog {
   const { disk, root, landing, log, clock, counters, syncer, hooks, upkeep } = options;
   const { containerId } = identity;
@@ -88,7 +88,7 @@ export function openLog(
         upkeep().appended(bytes);
         hooks.onAppended(containerId);
       },
-      onFifoEnded,
+      ...events,
     },
   });
   const isTorn = tail.tornBytes > 0;

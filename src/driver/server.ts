@@ -8,7 +8,14 @@ import express, { type ErrorRequestHandler, type Request, type Response } from '
 import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
 import { requestBodyBytesMax } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { parseStartLogging, parseStopLogging, type StartLoggingRequest } from './wire.ts';
+import type { LogTarget } from './read-logs.ts';
+import {
+  parseReadLogs,
+  parseStartLogging,
+  parseStopLogging,
+  type ReadLogsRequest,
+  type StartLoggingRequest,
+} from './wire.ts';
 
 /** What stands behind the API. */
 export interface LogDriver {
@@ -16,6 +23,8 @@ export interface LogDriver {
   startLogging(request: StartLoggingRequest): Promise<void>;
   /** Never rejects for a FIFO that is not known. */
   stopLogging(file: string): Promise<void>;
+  /** Begins to answer; resolves with what lets go of it once the client has gone. */
+  readLogs(request: ReadLogsRequest, target: LogTarget): Promise<() => void>;
 }
 
 const contentType = 'application/vnd.docker.plugins.v1.2+json';
@@ -42,7 +51,7 @@ export function createApp(driver: LogDriver, log: Log): express.Express {
     answer(response, 200, { Implements: ['LogDriver'] });
   });
   app.post('/LogDriver.Capabilities', (_request, response) => {
-    answer(response, 200, { Cap: { ReadLogs: false }, Err: '' });
+    answer(response, 200, { Cap: { ReadLogs: true }, Err: '' });
   });
   app.post('/LogDriver.StartLogging', async (request, response) => {
     await driver.startLogging(parseStartLogging(bodyOf(request)));
@@ -52,9 +61,8 @@ export function createApp(driver: LogDriver, log: Log): express.Express {
     await stopLogging(driver, request, log);
     answer(response, 200, { Err: '' });
   });
-  app.post('/LogDriver.ReadLogs', (request, response) => {
-    bodyOf(request);
-    answer(response, 501, { Err: 'ReadLogs is not offered by this version of holdfast' });
+  app.post('/LogDriver.ReadLogs', async (request, response) => {
+    await readLogs(driver, parseReadLogs(bodyOf(request)), response, log);
   });
   app.use((request, response) => {
     answer(response, 404, { Err: `holdfast knows no ${request.method} ${request.path}` });
@@ -74,6 +82,33 @@ async function stopLogging(driver: LogDriver, request: Request, log: Log): Promi
   } catch (error) {
     log.warn({ cause: messageOf(error) }, 'StopLogging could not be carried out');
   }
+}
+
+/** Streams a log. dockerd, and so `docker logs`, waits for the head of the answer: it goes first. */
+async function readLogs(
+  driver: LogDriver,
+  request: ReadLogsRequest,
+  response: Response,
+  log: Log,
+): Promise<void> {
+  response.status(200).type('application/octet-stream');
+  response.flushHeaders();
+  const gone = Promise.withResolvers<void>();
+  response.on('close', gone.resolve);
+  // Whoever goes away in the middle is no failure of ours.
+  response.on('error', () => {});
+  const letGo = await driver.readLogs(request, {
+    write: (bytes, done) => void response.write(bytes, () => done()),
+    end: () => void response.end(),
+    fail: (cause) => {
+      const { containerId } = request;
+      log.error({ containerId, cause }, 'a log cannot be read any further');
+      // Not an end: dockerd is to see that something is missing.
+      setImmediate(() => response.destroy());
+    },
+  });
+  await gone.promise;
+  letGo();
 }
 
 /** The request's JSON. Throws `invalid_request`: a retry of dockerd may come with no body. */

@@ -3,6 +3,7 @@
  * daemon/logger/{plugin,proxy,loginfo}.go; maps and lists may be null there.
  */
 import * as z from 'zod';
+import { parseDateNs } from '../base/date-text.ts';
 import { DriverError } from '../base/errors.ts';
 import type { ContainerIdentity } from '../capture/container-log.ts';
 import { isContainerId } from '../wal/index.ts';
@@ -20,10 +21,12 @@ const fifoPath = z
   .max(4096)
   .refine((path) => path.startsWith('/'), 'must be an absolute path');
 
+const containerIdText = z.string().refine(isContainerId, 'must be 64 hexadecimal digits');
+
 const startLoggingSchema = z.object({
   File: fifoPath,
   Info: z.object({
-    ContainerID: z.string().refine(isContainerId, 'must be 64 hexadecimal digits'),
+    ContainerID: containerIdText,
     ContainerName: text,
     ContainerImageID: text,
     ContainerImageName: text,
@@ -34,6 +37,27 @@ const startLoggingSchema = z.object({
 });
 
 const stopLoggingSchema = z.object({ File: fifoPath });
+
+/** A date; the zero time of Go and whatever lies before 1970 stand for no bound. */
+const bound = z
+  .string()
+  .nullish()
+  .transform((value, context) => {
+    const timeNs = parseDateNs(value ?? '0001-01-01T00:00:00Z');
+    if (timeNs === undefined) context.addIssue('must be a date such as 2026-01-02T15:04:05.5Z');
+    return timeNs !== undefined && timeNs > 0n ? timeNs : undefined;
+  });
+
+const readLogsSchema = z.object({
+  Info: z.object({ ContainerID: containerIdText }),
+  Config: z.object({
+    Since: bound,
+    Until: bound,
+    // Below 0: all.
+    Tail: z.number().int().nullish(),
+    Follow: z.boolean().nullish(),
+  }),
+});
 
 /** A checked StartLogging. The environment of the container is not looked at and not kept. */
 export interface StartLoggingRequest {
@@ -56,6 +80,32 @@ export function parseStartLogging(body: unknown): StartLoggingRequest {
     logOpts: info.Config,
   };
   return { file, identity };
+}
+
+/** A checked ReadLogs. */
+export interface ReadLogsRequest {
+  containerId: string;
+  /** Unix nanoseconds; both bounds belong to what is wanted. */
+  sinceNs?: bigint;
+  untilNs?: bigint;
+  /** So many lines of the end; all without it. */
+  tail?: number;
+  follow: boolean;
+}
+
+/** Checks the body of ReadLogs. Throws `invalid_request`, naming what is wrong. */
+export function parseReadLogs(body: unknown): ReadLogsRequest {
+  const result = readLogsSchema.safeParse(body);
+  if (!result.success) throw invalidRequest('ReadLogs', result.error);
+  const { Info: info, Config: config } = result.data;
+  const { Since: sinceNs, Until: untilNs, Tail: tail } = config;
+  return {
+    containerId: info.ContainerID,
+    ...(sinceNs === undefined ? {} : { sinceNs }),
+    ...(untilNs === undefined ? {} : { untilNs }),
+    ...(typeof tail === 'number' && tail >= 0 ? { tail } : {}),
+    follow: config.Follow ?? false,
+  };
 }
 
 /** The FIFO that StopLogging names, or undefined: it is never an error (facts, 4.6). */

@@ -146,6 +146,11 @@ export const gauges: readonly (Series & { readonly read: (usage: WalUsage) => Va
     help: 'FIFOs that are not read because the log is full',
     read: (usage) => one(usage.pausedFifos),
   },
+  {
+    name: 'log_readers',
+    help: 'Answers to docker logs that are under way',
+    read: (usage) => one(usage.logReaders),
+  },
 ];
 
 function one(value: number | undefined): Values {

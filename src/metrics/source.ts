@@ -24,6 +24,8 @@ export interface WalUsage {
   readonly recoverySeconds: number | undefined;
   /** FIFOs that are not read because the log is full. */
   readonly pausedFifos: number;
+  /** `docker logs` and the like that are being answered. */
+  readonly logReaders: number;
 }
 
 /** What is asked at each scrape. */

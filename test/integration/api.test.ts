@@ -26,7 +26,7 @@ describe('the plugin API', () => {
     const activate = await driver.call('Plugin.Activate');
     assert.deepEqual(activate, { status: 200, body: { Implements: ['LogDriver'] } });
     const capabilities = await driver.call('LogDriver.Capabilities');
-    assert.deepEqual(capabilities, { status: 200, body: { Cap: { ReadLogs: false }, Err: '' } });
+    assert.deepEqual(capabilities, { status: 200, body: { Cap: { ReadLogs: true }, Err: '' } });
   });
 
   const badStarts: [string, unknown, RegExp][] = [

@@ -28,6 +28,7 @@ export function createSource(reasons: readonly string[] = ['disk', 'full']): Tes
       freeBytes: undefined,
       recoverySeconds: undefined,
       pausedFifos: 0,
+      logReaders: 0,
     },
     asked: 0,
     usage: () => {

@@ -30,6 +30,7 @@ const names = [
   'wal_containers',
   'wal_limit_bytes',
   'fifo_paused',
+  'log_readers',
   ...['seal_seconds', 'sync_seconds'].flatMap((name) => [`${name}_sum`, `${name}_count`]),
 ];
 
@@ -76,6 +77,7 @@ test('each number of the source is told under its own name, and anew at each scr
     freeBytes: 18,
     recoverySeconds: 0.5,
     pausedFifos: 19,
+    logReaders: 20,
   };
   const expected: Record<string, number> = {
     captured_bytes_total: 1,
@@ -102,6 +104,7 @@ test('each number of the source is told under its own name, and anew at each scr
     wal_free_bytes: 18,
     recovery_seconds: 0.5,
     fifo_paused: 19,
+    log_readers: 20,
   };
   // Twice, because a counter that adds instead of being set would double.
   for (const scrape of [1, 2]) {
