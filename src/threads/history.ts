@@ -31,7 +31,7 @@ interface Open {
 }
 
 /** An idle thread is ended after this time, in milliseconds. */
-const idleMs = 60_000;
+const idleMs = 300_000;
 /** At least this long between two messages about appends, in milliseconds. */
 const appendedMs = 5;
 
