@@ -76,36 +76,41 @@ export function replaceFile(
   name: string,
   content: Buffer,
 ): void {
-  const fd = writeTemporary(disk, directory, name, content);
-  disk.closeSync(fd);
-  disk.renameSync(`${directory}/${name}.tmp`, `${directory}/${name}`);
+  const temporary = `${name}.tmp`;
+  disk.closeSync(writeTemporary(disk, directory, temporary, content));
+  disk.renameSync(`${directory}/${temporary}`, `${directory}/${name}`);
 }
 
-/** As `replaceFile`, and the new content is on the platter when the promise resolves. */
+/**
+ * As `replaceFile`, and the new content is on the platter when the promise resolves. One at a time
+ * for a file.
+ */
 export async function replaceFileDurably(
   disk: FileSystem,
   directory: string,
   name: string,
   content: Buffer,
 ): Promise<void> {
-  const fd = writeTemporary(disk, directory, name, content);
+  // A name of its own: while this waits for the disk, `replaceFile` may write the same file.
+  const temporary = `${name}.durable.tmp`;
+  const fd = writeTemporary(disk, directory, temporary, content);
   try {
     await disk.fdatasync(fd);
   } finally {
     disk.closeSync(fd);
   }
-  disk.renameSync(`${directory}/${name}.tmp`, `${directory}/${name}`);
+  disk.renameSync(`${directory}/${temporary}`, `${directory}/${name}`);
   await syncDirectory(disk, directory);
 }
 
-/** Writes the content beside the file. Returns the open descriptor. */
+/** Writes the content under this name. Returns the open descriptor. */
 function writeTemporary(
   disk: FileSystem,
   directory: string,
   name: string,
   content: Buffer,
 ): number {
-  const fd = disk.openSync(`${directory}/${name}.tmp`, 'w', 0o600);
+  const fd = disk.openSync(`${directory}/${name}`, 'w', 0o600);
   try {
     writeFully(disk, fd, content, 0);
   } catch (error) {

@@ -33,6 +33,8 @@ export class Containers {
   readonly #containers = new Map<string, ContainerLog>();
   readonly #idByFifo = new Map<string, string>();
   readonly #starting = new Map<string, Promise<void>>();
+  /** The last of a container's starts, that have to wait for each other. */
+  readonly #turns = new Map<string, Promise<void>>();
   readonly #followers = new Followers();
 
   constructor(options: ContainersOptions) {
@@ -45,12 +47,26 @@ export class Containers {
    * `fifo_unavailable`, or with what the disk throws; then nothing has changed.
    */
   async start(fifoPath: string, identity: ContainerIdentity): Promise<void> {
-    const pending = this.#starting.get(fifoPath) ?? this.#start(fifoPath, identity);
+    const pending = this.#starting.get(fifoPath) ?? this.#startInTurn(fifoPath, identity);
     this.#starting.set(fifoPath, pending);
     try {
       await pending;
     } finally {
       this.#starting.delete(fifoPath);
+    }
+  }
+
+  /** Two at once would write one record at once: several `docker logs`, or one and a start. */
+  async #startInTurn(fifoPath: string, identity: ContainerIdentity): Promise<void> {
+    const { containerId } = identity;
+    const before = this.#turns.get(containerId) ?? Promise.resolve();
+    const turn = before.then(() => this.#start(fifoPath, identity));
+    const settled = turn.catch(() => {});
+    this.#turns.set(containerId, settled);
+    try {
+      await turn;
+    } finally {
+      if (this.#turns.get(containerId) === settled) this.#turns.delete(containerId);
     }
   }
 

@@ -132,6 +132,23 @@ test('docker logs of a stopped container changes nothing', async () => {
   }
 });
 
+test('many calls of StartLogging for one container at once all succeed, and none is forgotten', async () => {
+  const { fifo, containerId } = await driver.startContainer('crowd');
+  await fifo.write(textFrame('line'));
+  await driver.stopContainer(fifo);
+  const picture = pictureOf(containerId);
+  for (let round = 0; round < 5; round += 1) {
+    const started = await Promise.all(
+      Array.from({ length: 8 }, () => driver.startContainer('crowd', {}, containerId)),
+    );
+    const record = `${containerDirectory(driver.walDir, containerId)}/meta.json`;
+    const { fifos } = JSON.parse(fs.readFileSync(record, 'utf8')) as { fifos: string[] };
+    assert.deepEqual(fifos.toSorted(), started.map(({ fifo: { path } }) => path).toSorted());
+    await Promise.all(started.map(({ fifo: one }) => driver.stopContainer(one)));
+    assert.deepEqual(pictureOf(containerId), picture);
+  }
+});
+
 test('docker logs of a container that history let go of is empty and leaves nothing behind', async () => {
   const { fifo, containerId } = await driver.startContainer('unknown');
   const answer = await readLogs(driver.socketPath, containerId);
