@@ -1,12 +1,23 @@
 /**
  * `make bench`: runs every benchmark, each in a process of its own, and prints one table with
- * ratios and goals. Takes about twelve minutes and 15 GB of disk; needs root for the part on a
+ * ratios and goals. Takes about half an hour and 15 GB of disk; needs root for the part on a
  * real engine and for a cold page cache.
  */
 import fs from 'node:fs';
 import os from 'node:os';
 import { buildPlugin } from '../scripts/build-plugin.ts';
 import { run } from '../scripts/lib/run.ts';
+import {
+  type DockerLogs,
+  type DockerLogsFollow,
+  type DockerLogsSince,
+  type LogReaders,
+  printDockerLogs,
+  printFollow,
+  printReaders,
+  printSince,
+} from './logs-table.ts';
+import { fixed, row, whole } from './table.ts';
 
 type Result = Record<string, number>;
 interface DockerRun {
@@ -60,15 +71,6 @@ async function median(
   results.sort((a, b) => (a[figure] ?? 0) - (b[figure] ?? 0));
   return results[Math.floor(times / 2)] ?? {};
 }
-
-function row(what: string, measured: string, goal = ''): void {
-  console.log(`| ${what.padEnd(58)} | ${measured.padEnd(38)} | ${goal.padEnd(26)} |`);
-}
-
-const whole = (value: number | undefined): string =>
-  Math.round(value ?? Number.NaN).toLocaleString('en');
-const fixed = (value: number | undefined, digits: number): string =>
-  (value ?? Number.NaN).toFixed(digits);
 
 function printSpeed(capture: Result, captureLong: Result, delivery: Result): void {
   row('capture, 100-byte lines', `${whole(capture['megabytesPerSecond'])} MB/s`, '500 MB/s');
@@ -158,6 +160,10 @@ try {
   const memory = await measure<Memory>('memory.ts', '0.05,2,5,10', plugin);
   const writes = await measure<WriteAmplification>('write-amplification.ts', '31', plugin);
   const dockerRun = await measure<DockerRun>('docker-run.ts', '5');
+  const logs = await measure<DockerLogs>('docker-logs.ts', '5', '1000000', plugin);
+  const since = await measure<DockerLogsSince>('docker-logs-since.ts', '2', '3', plugin);
+  const follow = await measure<DockerLogsFollow>('docker-logs-follow.ts', '1000', plugin);
+  const readers = await measure<LogReaders>('log-readers.ts', '5', '100', '30', plugin);
 
   const cpu = os.cpus();
   console.log(`\n${cpu.length} cores, ${cpu[0]?.model ?? '?'}, Node ${process.version}\n`);
@@ -169,6 +175,10 @@ try {
   printMemory(memory);
   printWrites(writes);
   printDockerRun(dockerRun);
+  printDockerLogs(logs);
+  printSince(since);
+  printFollow(follow);
+  printReaders(readers);
 } finally {
   fs.rmSync(plugin, { recursive: true, force: true });
 }
