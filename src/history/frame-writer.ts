@@ -52,11 +52,12 @@ export class FrameWriter {
   whole(bytes: Uint8Array, start: number, end: number, view: Readonly<FrameView>): void {
     const { lineStart, lineEnd } = view;
     const lineBytes = lineEnd - lineStart;
-    if (lineBytes === 0) return this.#blank(bytes, start, end);
+    if (lineBytes === 0 && end - start <= frameOutBytesMax) return this.#blank(bytes, start, end);
     const varintBytes = varintLength(lineBytes);
     // The line is the body's last field, and one byte more leaves its length as long as it was.
     const isPlain =
       lineEnd === end &&
+      end - start <= frameOutBytesMax &&
       varintLength(lineBytes + 1) === varintBytes &&
       bytes[lineStart - varintBytes - 1] === 0x1a;
     if (!isPlain) {

@@ -34,6 +34,8 @@ export interface LineHandler {
   onJoined(line: Readonly<OpenLine>, end: LineEnd): void;
   /** A line that stands for lost ones. */
   onGap(seconds: number, nanos: number, text: string): void;
+  /** Whether the scan is to end: asked behind each piece of a line. */
+  readonly isOver?: boolean;
 }
 
 /** What to read. */
@@ -62,6 +64,7 @@ export class LineScan implements FrameHandler {
   #lastSeconds = 0;
   #lastNanos = 0;
   #nowMs = 0;
+  #limitLsn = Number.POSITIVE_INFINITY;
 
   constructor(options: LineScanOptions) {
     const { disk, files, directory, containerId, startLsn, handler, budget } = options;
@@ -74,10 +77,12 @@ export class LineScan implements FrameHandler {
 
   /**
    * Reads one block or gap below `endLsn`; `nowMs` is monotonic and dates the lines that are
-   * begun. Throws what the disk throws; the next call goes on.
+   * begun. Throws what the disk throws; the next call goes on. With `isFinal` nothing behind
+   * `endLsn` is handed out, though a block that was sealed meanwhile may hold more.
    */
-  step(endLsn: number, nowMs: number): ScanStep {
+  step(endLsn: number, nowMs: number, isFinal = false): ScanStep {
     this.#nowMs = nowMs;
+    this.#limitLsn = isFinal ? endLsn : Number.POSITIVE_INFINITY;
     const found = this.#reader.next(endLsn);
     if (found === 'idle') return 'idle';
     if (found === 'block') return this.#takeBlock() ? 'more' : 'stopped';
@@ -129,7 +134,8 @@ export class LineScan implements FrameHandler {
     const endLsn = header.lsn + header.lsnSpan;
     if (header.type === blockType.raw) {
       const from = Math.max(0, this.#splitter.nextLsn - header.lsn);
-      return this.#splitter.feed(payload, from, payload.length);
+      const to = Math.min(payload.length, this.#limitLsn - header.lsn);
+      return from >= to || this.#splitter.feed(payload, from, to);
     }
     if (header.type === blockType.gap) {
       this.#takeGapBlock(endLsn);
@@ -174,12 +180,13 @@ export class LineScan implements FrameHandler {
     this.#lastSeconds = view.seconds;
     this.#lastNanos = view.nanos;
     const joiner = this.#joiner;
+    const { handler } = this.#options;
     if (view.partial) {
       joiner.add(bytes, view, { lsn: endLsn - (end - start) - 4, ordinal: 0 }, this.#nowMs);
-      return true;
+      return handler.isOver !== true;
     }
-    if (joiner.isOpen && joiner.endOpenLine(bytes, view)) return true;
-    return this.#options.handler.onWhole(bytes, start, end, view);
+    if (joiner.isOpen && joiner.endOpenLine(bytes, view)) return handler.isOver !== true;
+    return handler.onWhole(bytes, start, end, view);
   }
 
   onSkipped(): void {

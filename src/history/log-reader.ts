@@ -6,20 +6,13 @@
  * `tail` counts whole lines of the log; `since` and `until` then choose among those, in the order
  * in which json-file does it: the first line after `until` ends the answer.
  */
-import type { FileSystem } from '../base/file-system.ts';
 import type { FrameView } from '../frame/frame-decoder.ts';
-import type { LineEnd, OpenLine, PartialBudget } from '../frame/partial-joiner.ts';
-import { CommittedLsn, findReadStart, type SegmentFiles } from '../wal/index.ts';
+import type { LineEnd, OpenLine } from '../frame/partial-joiner.ts';
+import { CommittedLsn, findReadStart } from '../wal/index.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { type LineHandler, LineScan } from './line-scan.ts';
 import type { LogRequest } from './log-request.ts';
-
-/** What all readers of a thread share. */
-export interface ReaderMeans {
-  readonly disk: FileSystem;
-  readonly files: SegmentFiles;
-  readonly budget: PartialBudget;
-}
+import { isSeen, type ReaderMeans, TailCount } from './tail-count.ts';
 
 /** `more`: call again. `idle`: nothing now. `end`: all that was asked for is written. */
 export type ReadProgress = 'more' | 'idle' | 'end';
@@ -46,7 +39,11 @@ export class LogReader implements LineHandler {
   #count: TailCount | undefined;
   #scan: LineScan | undefined;
   #skip = 0;
+  /** Words of losses that were among the counted lines. */
+  #gapsCounted: ReadonlySet<string> = new Set();
   #isOver = false;
+  /** Only what open lines have is still to be shown. */
+  #isLast = false;
   #out: FrameWriter | undefined;
   /** Whether what was written last to a stream has no newline behind it: stdout, stderr. */
   readonly #isMidLine: [boolean, boolean] = [false, false];
@@ -59,7 +56,8 @@ export class LogReader implements LineHandler {
     this.#until = momentOf(request.untilNs);
     this.#endLsn = this.#committed.read();
     this.#isFollowing = request.follow;
-    if (request.tail !== undefined) this.#count = new TailCount(request, means, request.tail);
+    const { tail } = request;
+    if (tail !== undefined) this.#count = new TailCount(request, means, tail, this.#endLsn);
   }
 
   /** The container ended here: nothing behind it is wanted. */
@@ -71,6 +69,11 @@ export class LogReader implements LineHandler {
   /** Whether it waits for what is written from now on. */
   get isFollowing(): boolean {
     return this.#isFollowing;
+  }
+
+  /** Whether the last lines are still being counted. */
+  get isCounting(): boolean {
+    return this.#count !== undefined;
   }
 
   /** Whether the log has grown since it was read to its end. */
@@ -93,17 +96,18 @@ export class LogReader implements LineHandler {
   step(out: FrameWriter, nowMs: number): ReadProgress {
     if (this.#isOver) return 'end';
     if (this.#count !== undefined) {
-      const found = this.#count.step(this.#endLsn, nowMs);
+      const found = this.#count.step(nowMs);
       if (found === undefined) return 'more';
       this.#count = undefined;
       this.#skip = found.skip;
+      this.#gapsCounted = found.gaps;
       this.#begin(found.startLsn);
       return 'more';
     }
     const scan = this.#scan ?? this.#begin(this.#startLsn());
     if (this.#isFollowing) this.#endLsn = this.#committed.read();
     this.#out = out;
-    const met = scan.step(this.#endLsn, nowMs);
+    const met = scan.step(this.#endLsn, nowMs, !this.#isFollowing);
     if (met === 'more' && !this.#isOver) return 'more';
     if (met === 'idle' && this.#isFollowing) {
       scan.flushOpen(nowMs - openLineMs);
@@ -111,9 +115,14 @@ export class LogReader implements LineHandler {
     }
     if (met === 'idle') scan.finish(this.#endLsn);
     // At `until`, what came before it of a line is shown, as far as it had come.
-    else scan.flushOpen(Number.POSITIVE_INFINITY);
+    else this.#flushLast(scan);
     this.#isOver = true;
     return 'end';
+  }
+
+  /** Whether a line was met that ends the answer. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Gives back what is held. */
@@ -152,7 +161,13 @@ export class LogReader implements LineHandler {
     return true;
   }
 
+  #flushLast(scan: LineScan): void {
+    this.#isLast = true;
+    scan.flushOpen(Number.POSITIVE_INFINITY);
+  }
+
   onJoined(line: Readonly<OpenLine>, end: LineEnd): void {
+    if ((this.#isOver && !this.#isLast) || !isSeen(line, end)) return;
     if (this.#skip > 0) {
       if (end !== 'continued') this.#skip -= 1;
       return;
@@ -165,13 +180,14 @@ export class LogReader implements LineHandler {
     const { isStderr, seconds, nanos, bytes, length } = line;
     // As json-file does: a line whose end never came has none.
     const isEnded = end === 'ended';
-    if (length > 0 || isEnded) {
-      this.#out?.line(isStderr, seconds, nanos, bytes, 0, length, isEnded);
-      this.#isMidLine[isStderr ? 1 : 0] = !isEnded;
-    }
+    this.#out?.line(isStderr, seconds, nanos, bytes, 0, length, isEnded);
+    this.#isMidLine[isStderr ? 1 : 0] = !isEnded;
   }
 
   onGap(seconds: number, nanos: number, text: string): void {
+    if (this.#isOver) return;
+    // One that was not there when lines were counted stands for lines that were to be left out.
+    if (this.#skip > 0 && !this.#gapsCounted.has(text)) this.#skip = 0;
     if (this.#skip > 0) {
       this.#skip -= 1;
       return;
@@ -182,74 +198,6 @@ export class LogReader implements LineHandler {
     const line = Buffer.from(`${this.#isMidLine[1] ? '\n' : ''}${text}`, 'utf8');
     this.#out?.line(true, seconds, nanos, line, 0, line.length, true);
     this.#isMidLine[1] = false;
-  }
-}
-
-/** Counts the lines of a log, block by block, to find the last ones. */
-class TailCount implements LineHandler {
-  readonly #request: LogRequest;
-  readonly #means: ReaderMeans;
-  readonly #lines: number;
-  #startLsn: number;
-  /** Whether the whole log is being counted. */
-  #isWhole: boolean;
-  #scan: LineScan;
-  #counted = 0;
-
-  constructor(request: LogRequest, means: ReaderMeans, lines: number) {
-    this.#request = request;
-    this.#means = means;
-    this.#lines = lines;
-    this.#isWhole = false;
-    this.#startLsn = this.#find({ lines, sinceNs: request.sinceNs });
-    this.#scan = this.#begin();
-  }
-
-  /** Counts on. Returns where to begin and how many lines to leave out there, when all is counted. */
-  step(endLsn: number, nowMs: number): { startLsn: number; skip: number } | undefined {
-    if (this.#scan.step(endLsn, nowMs) !== 'idle') return undefined;
-    if (!this.#request.follow) this.#scan.finish(endLsn);
-    this.#scan.close();
-    if (this.#counted < this.#lines && !this.#isWhole) {
-      // Damage: the headers promised more lines than there are.
-      this.#isWhole = true;
-      const startLsn = this.#find({ sinceNs: this.#request.sinceNs });
-      if (startLsn < this.#startLsn) {
-        this.#startLsn = startLsn;
-        this.#counted = 0;
-        this.#scan = this.#begin();
-        return undefined;
-      }
-    }
-    return { startLsn: this.#startLsn, skip: Math.max(0, this.#counted - this.#lines) };
-  }
-
-  close(): void {
-    this.#scan.close();
-  }
-
-  #find(from: { lines?: number; sinceNs?: bigint | undefined }): number {
-    const { directory, containerId } = this.#request;
-    return findReadStart(this.#means.disk, directory, containerId, from);
-  }
-
-  #begin(): LineScan {
-    const { directory, containerId } = this.#request;
-    const at = { directory, containerId, startLsn: this.#startLsn, handler: this };
-    return new LineScan({ ...this.#means, ...at });
-  }
-
-  onWhole(): boolean {
-    this.#counted += 1;
-    return true;
-  }
-
-  onJoined(_line: Readonly<OpenLine>, end: LineEnd): void {
-    if (end !== 'continued') this.#counted += 1;
-  }
-
-  onGap(): void {
-    this.#counted += 1;
   }
 }
 

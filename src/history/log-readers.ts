@@ -7,8 +7,9 @@ import { messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import { SegmentFiles } from '../wal/index.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { LogReader, type ReaderMeans } from './log-reader.ts';
+import { LogReader } from './log-reader.ts';
 import type { LogRequest } from './log-request.ts';
+import type { ReaderMeans } from './tail-count.ts';
 
 /** What becomes of readers; ids are the caller's. */
 export interface ReaderEvents {

@@ -40,6 +40,8 @@ export function* blocksBackwards(file: SegmentFile): Generator<Readonly<WalkedBl
   while (end > fileHeaderBytes) {
     const at = file.offsetBefore(end);
     if (at === undefined || !file.readHeader(at, header)) break;
+    // A trailer has no checksum: one that is hurt may point at a block further back.
+    if (at + blockOverheadBytes + header.storedBytes !== end) break;
     block.offset = at;
     end = at;
     yield block;

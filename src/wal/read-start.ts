@@ -9,6 +9,8 @@ import { createBlockHeader } from './block.ts';
 import { blocksBackwards, blocksOf, isStreamBytes } from './block-walk.ts';
 import { listSegments } from './catalog.ts';
 import { type BlockHeader, blockFlag, blockType, noFrame } from './format.ts';
+import { gapTimeNs } from './gap-line.ts';
+import { decodeMetaRecord } from './meta-record.ts';
 import { SegmentFile } from './segment-file.ts';
 
 /** What to begin to read for. Without both, the oldest byte that there is. */
@@ -17,6 +19,8 @@ export interface ReadFrom {
   lines?: number | undefined;
   /** Nothing before this time is wanted, Unix nanoseconds. */
   sinceNs?: bigint | undefined;
+  /** Lines that end behind this are not counted: they came after the question. */
+  endLsn?: number | undefined;
 }
 
 /** One container's log, as it is searched. */
@@ -44,10 +48,10 @@ export function findReadStart(
   from: ReadFrom,
 ): number {
   const searched = { disk, directory, containerId, sequences: listSegments(disk, directory) };
-  const { lines, sinceNs } = from;
+  const { lines, sinceNs, endLsn = Number.POSITIVE_INFINITY } = from;
   const starts = [firstEdge(searched)];
   if (sinceNs !== undefined) starts.push(sinceStart(searched, sinceNs));
-  if (lines !== undefined) starts.push(tailStart(searched, lines));
+  if (lines !== undefined) starts.push(tailStart(searched, lines, endLsn));
   return Math.max(...starts.map((lsn) => lsn ?? 0));
 }
 
@@ -74,19 +78,29 @@ function edgeOf(header: Readonly<BlockHeader>): number | undefined {
   return header.lsnSpan > 0 ? header.lsn : undefined;
 }
 
-/** The first edge in the log. */
+/**
+ * The first edge in the log, or the first hole if that comes before: a reader tells of it. Behind
+ * the last block where there is neither.
+ */
 function firstEdge(searched: Searched): number | undefined {
+  let nextLsn: number | undefined;
   for (let at = 0; at < searched.sequences.length; at += 1) {
     const edge = inFile(searched, at, (file) => {
+      const { baseLsn } = file.header;
+      if (nextLsn !== undefined && baseLsn > nextLsn) return nextLsn;
+      nextLsn ??= at === 0 || searched.sequences[0] !== 1 ? baseLsn : 0;
+      if (baseLsn > nextLsn) return nextLsn;
       for (const { header } of blocksOf(file)) {
+        if (header.lsn > nextLsn) return nextLsn;
         const found = edgeOf(header);
         if (found !== undefined) return found;
+        nextLsn = Math.max(nextLsn, header.lsn + header.lsnSpan);
       }
       return undefined;
     });
     if (edge !== undefined) return edge;
   }
-  return undefined;
+  return nextLsn;
 }
 
 /** The last edge before a block. */
@@ -114,8 +128,9 @@ function sinceStart(searched: Searched, sinceNs: bigint): number | undefined {
   for (let at = 0; at < searched.sequences.length; at += 1) {
     const offset = inFile(searched, at, (file) => firstSince(file, header, sinceNs));
     if (offset === undefined) continue;
-    const isWhole = (header.flags & blockFlag.startsOnFrame) !== 0 && isStreamBytes(header);
-    return isWhole ? edgeOf(header) : edgeBefore(searched, { at, offset });
+    const isWhole = !isStreamBytes(header) || (header.flags & blockFlag.startsOnFrame) !== 0;
+    const edge = isWhole ? edgeOf(header) : undefined;
+    return edge ?? edgeBefore(searched, { at, offset });
   }
   return edgeBefore(searched, {
     at: searched.sequences.length - 1,
@@ -128,17 +143,34 @@ function firstSince(file: SegmentFile, header: BlockHeader, sinceNs: bigint): nu
   const index = file.index();
   if (index !== undefined && index.length > 0) {
     for (let entry = 0; entry < index.length; entry += 1) {
-      const { frames, maxNs, offset } = index.entry(entry);
-      if (frames > 0 && maxNs >= sinceNs && file.readHeader(offset, header)) return offset;
+      const { frames, maxNs, offset, type } = index.entry(entry);
+      if (frames > 0 ? maxNs < sinceNs : type !== blockType.gap) continue;
+      if (frames > 0 && file.readHeader(offset, header)) return offset;
+      if (frames === 0 && isToldSince(file, offset, header, sinceNs)) return offset;
     }
     return undefined;
   }
   for (const block of blocksOf(file)) {
-    if (block.header.frames === 0 || block.header.maxNs < sinceNs) continue;
+    const { type, frames, maxNs } = block.header;
+    const isGap = type === blockType.gap && isToldSince(file, block.offset, header, sinceNs);
+    if (!isGap && (frames === 0 || maxNs < sinceNs)) continue;
     Object.assign(header, block.header);
     return block.offset;
   }
   return undefined;
+}
+
+/** Whether the word of a loss has that time or a later one; it may be later than any frame near. */
+function isToldSince(
+  file: SegmentFile,
+  offset: number,
+  header: BlockHeader,
+  sinceNs: bigint,
+): boolean {
+  const payload = file.readBlock(offset, header);
+  const record = payload && decodeMetaRecord(payload);
+  if (record?.kind !== 'gap') return false;
+  return gapTimeNs(record, 0) >= sinceNs;
 }
 
 /** What was passed on the way back from the end. */
@@ -156,11 +188,12 @@ interface Passed {
  * A place with more than `lines` lines behind it. Where pieces of long lines are near, one more
  * line's length before that: a line that is wanted may begin there.
  */
-function tailStart(searched: Searched, lines: number): number | undefined {
+function tailStart(searched: Searched, lines: number, endLsn: number): number | undefined {
   const passed: Passed = { lines: 0, roomBytes: 0, edge: undefined, hasPieces: false };
   for (let at = searched.sequences.length - 1; at >= 0; at -= 1) {
     const isDone = inFile(searched, at, (file) => {
       for (const { header } of blocksBackwards(file)) {
+        if (header.lsn + header.lsnSpan > endLsn) continue;
         if (isFar(passed, header, lines)) return true;
       }
       return false;

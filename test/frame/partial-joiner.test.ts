@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { joinedLineBytesMax, openPartialBytesMax } from '../../src/base/limits.ts';
 import { createFrameView, decodeFrame } from '../../src/frame/frame-decoder.ts';
-import { type PartialBudget, PartialJoiner } from '../../src/frame/partial-joiner.ts';
+import { type LineEnd, type PartialBudget, PartialJoiner } from '../../src/frame/partial-joiner.ts';
 import { encodeBody, type TestFrame } from '../helpers/frames.ts';
 
 interface Joined {
@@ -16,6 +16,8 @@ interface Joined {
 /** A joiner, what came out of it, and a way to put frames in. */
 class Bench {
   readonly lines: Joined[] = [];
+  /** Why each joined line was handed out. */
+  readonly ends: LineEnd[] = [];
   readonly joiner: PartialJoiner;
   readonly budget: PartialBudget;
   #view = createFrameView();
@@ -23,8 +25,9 @@ class Bench {
 
   constructor(budget: PartialBudget = { heldBytes: 0 }) {
     this.budget = budget;
-    this.joiner = new PartialJoiner(budget, (line) => {
+    this.joiner = new PartialJoiner(budget, (line, end) => {
       const { isStderr, seconds, startLsn } = line;
+      this.ends.push(end);
       const text = line.bytes.toString('latin1', 0, line.length);
       this.lines.push({ isStderr, text, seconds, startLsn });
     });
@@ -171,6 +174,47 @@ test('forgets open lines when told, and gives their memory back', () => {
   assert.deepEqual(bench.lines, []);
   assert.equal(bench.budget.heldBytes, 0);
   assert.equal(bench.joiner.openStart, undefined);
+});
+
+test('says why each line is handed out: at its end, without one, or to go on', () => {
+  const bench = new Bench();
+  bench.put(piece('a'), 'one ');
+  bench.put(piece('a', true), 'two');
+  assert.deepEqual(bench.ends.splice(0), ['ended']);
+  bench.put(piece('b'), 'another follows');
+  bench.put(piece('c'), 'a whole one follows');
+  assert.deepEqual(bench.ends.splice(0), ['cut']);
+  bench.put({}, 'whole');
+  assert.deepEqual(bench.ends.splice(0), ['cut']);
+  bench.put({ partial: true }, 'as old engines ');
+  bench.put({}, 'do it');
+  assert.deepEqual(bench.ends.splice(0), ['ended']);
+  bench.put(piece('d'), 'out');
+  bench.put({ source: 'stderr', ...piece('e') }, 'err');
+  bench.joiner.flush();
+  assert.deepEqual(bench.ends.splice(0), ['cut', 'cut']);
+  bench.put(piece('f'), 'shown ');
+  bench.joiner.flush(Number.POSITIVE_INFINITY, 'continued');
+  bench.put(piece('f', true), 'as far as it is');
+  assert.deepEqual(bench.ends.splice(0), ['continued', 'ended']);
+  bench.put(piece('g'), 'forgotten');
+  bench.joiner.discard();
+  assert.deepEqual(bench.ends, []);
+});
+
+test('a line over the cap goes on in the next one, and only its last part has the end', () => {
+  const bench = new Bench();
+  const block = Buffer.alloc(16_384);
+  const pieces = 2 * Math.ceil(joinedLineBytesMax / block.length) + 1;
+  for (let number = 1; number <= pieces; number += 1)
+    bench.put(piece('a', number === pieces), block);
+  assert.deepEqual(bench.ends, ['continued', 'continued', 'ended']);
+  // Of the thread's budget nothing is left: what came so far is handed out at once.
+  const full = new Bench({ heldBytes: openPartialBytesMax });
+  full.put(piece('a'), 'one ');
+  full.put(piece('a', true), 'two');
+  assert.deepEqual(full.ends, ['continued', 'ended']);
+  assert.deepEqual(full.texts, ['one ', 'two']);
 });
 
 const anyPiece = fc.record({

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { beforeEach, mock, test } from 'node:test';
+import * as fc from 'fast-check';
+import type { ExpectedLine, HistoryLog } from '../helpers/history-log.ts';
+import { anyHurts, anyLog, anyWholeLog, hurt, writeLog } from '../helpers/history-plan.ts';
+import { type ReadLine, readLog } from '../helpers/history-read.ts';
+
+// A loss of which no time is known is dated now: earlier than everything here, and always the same.
+beforeEach(() => {
+  mock.method(Date, 'now', () => 1_500_000_000_000);
+});
+
+/** A request's bounds; `at` is the share of the log's lines whose time is taken. */
+const anyQuery = fc.record(
+  {
+    tail: fc.oneof(fc.nat({ max: 12 }), fc.constantFrom(0, 1, 1_000_000)),
+    since: fc.record({
+      at: fc.double({ min: 0, max: 0.999, noNaN: true }),
+      addNs: fc.integer({ min: -1, max: 1 }),
+    }),
+    until: fc.record({
+      at: fc.double({ min: 0, max: 0.999, noNaN: true }),
+      addNs: fc.integer({ min: -1, max: 1 }),
+    }),
+  },
+  { requiredKeys: [] },
+);
+
+interface Query {
+  tail?: number;
+  sinceNs?: bigint;
+  untilNs?: bigint;
+}
+
+interface Place {
+  at: number;
+  addNs: number;
+}
+
+/** The bounds for this log. */
+function queryOf(
+  lines: readonly ReadLine[],
+  { tail, since, until }: { tail?: number; since?: Place; until?: Place },
+): Query {
+  const timeOf = ({ at, addNs }: Place): bigint =>
+    (lines[Math.floor(at * lines.length)]?.timeNano ?? 1_700_000_000_000_000_000n) + BigInt(addNs);
+  return {
+    ...(tail === undefined ? {} : { tail }),
+    ...(since === undefined ? {} : { sinceNs: timeOf(since) }),
+    ...(until === undefined ? {} : { untilNs: timeOf(until) }),
+  };
+}
+
+/** A gap is compared by its reason: how many bytes it says depends on where one begins. */
+function comparable({ source, timeNano, text, gap }: ReadLine): string {
+  const what = gap === undefined ? JSON.stringify(text) : `gap ${gap}`;
+  return `${source} ${timeNano} ${what}`;
+}
+
+function expectedComparable(line: ExpectedLine): string {
+  const { source, timeNano, text, isGap } = line;
+  return `${source} ${timeNano} ${isGap ? `gap ${text}` : JSON.stringify(text)}`;
+}
+
+/** What is chosen of all lines: the last ones, from a time on, up to the first one behind a time. */
+function chosen(all: readonly ReadLine[], { tail, sinceNs, untilNs }: Query): ReadLine[] {
+  const last = tail === undefined ? all : tail === 0 ? [] : all.slice(-tail);
+  const since = last.filter(({ timeNano }) => sinceNs === undefined || timeNano >= sinceNs);
+  const isLate = ({ timeNano }: ReadLine): boolean => untilNs !== undefined && timeNano > untilNs;
+  const end = since.findIndex((line) => line.gap === undefined && isLate(line));
+  return since.slice(0, end < 0 ? since.length : end).filter((line) => !isLate(line));
+}
+
+/**
+ * A loss that nobody recorded is dated by what stands before it. Where nothing near it has a
+ * time, it depends on where one begins whether it counts as one behind `since`.
+ */
+function withoutFirstGaps(lines: readonly ReadLine[]): ReadLine[] {
+  const first = lines.findIndex(({ gap }) => gap !== 'damage' && gap !== 'missing');
+  return first < 0 ? [] : lines.slice(first);
+}
+
+/** Checks an answer; behind `until` the open lines may follow, as far as they had come. */
+function check(log: HistoryLog, all: readonly ReadLine[], query: Query, what: string): void {
+  let got = readLog(log, query);
+  let expected = chosen(all, query);
+  if (query.sinceNs !== undefined) {
+    got = withoutFirstGaps(got);
+    expected = withoutFirstGaps(expected);
+  }
+  const extra = got.slice(expected.length);
+  assert.deepEqual(got.slice(0, expected.length).map(comparable), expected.map(comparable), what);
+  if (query.untilNs === undefined) assert.deepEqual(extra, [], what);
+  assert.ok(extra.length <= 2, `${what}: ${extra.map(comparable).join()}`);
+  for (const { source, text, timeNano } of extra) {
+    assert.ok(!text.endsWith('\n'), `${what}: ${text}`);
+    const whole = all.find(
+      (line) => line.source === source && line.timeNano === timeNano && line.text.startsWith(text),
+    );
+    assert.ok(whole !== undefined, `${what}: ${text} is the beginning of a line`);
+  }
+}
+
+test('gives every line of every log, as its frames mean it', () => {
+  fc.assert(
+    fc.property(anyWholeLog, (plan) => {
+      const log = writeLog(plan);
+      assert.deepEqual(readLog(log).map(comparable), log.expected().map(expectedComparable));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('tail, since and until choose the same lines as a filter over all of them', () => {
+  fc.assert(
+    fc.property(anyLog, fc.array(anyQuery, { minLength: 1, maxLength: 6 }), (plan, queries) => {
+      const log = writeLog(plan);
+      const all = readLog(log);
+      for (const each of queries) {
+        const query = queryOf(all, each);
+        check(log, all, query, JSON.stringify(each));
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('they do so in a damaged log, and no damage makes a reader throw or loop', () => {
+  fc.assert(
+    fc.property(
+      anyLog,
+      anyHurts,
+      fc.array(anyQuery, { minLength: 1, maxLength: 6 }),
+      (plan, hurts, queries) => {
+        const log = writeLog(plan);
+        hurt(log, hurts);
+        const all = readLog(log);
+        for (const each of queries) check(log, all, queryOf(all, each), JSON.stringify(each));
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
