@@ -125,8 +125,9 @@ function edgeBefore(searched: Searched, place: BlockPlace): number | undefined {
  */
 function sinceStart(searched: Searched, sinceNs: bigint): number | undefined {
   const header = createBlockHeader();
+  const search = { header, sinceNs, hasFrames: false };
   for (let at = 0; at < searched.sequences.length; at += 1) {
-    const offset = inFile(searched, at, (file) => firstSince(file, header, sinceNs));
+    const offset = inFile(searched, at, (file) => firstSince(file, search));
     if (offset === undefined) continue;
     const isWhole = !isStreamBytes(header) || (header.flags & blockFlag.startsOnFrame) !== 0;
     const edge = isWhole ? edgeOf(header) : undefined;
@@ -138,39 +139,52 @@ function sinceStart(searched: Searched, sinceNs: bigint): number | undefined {
   });
 }
 
-/** Fills `header` with that of the block found, and returns its offset. */
-function firstSince(file: SegmentFile, header: BlockHeader, sinceNs: bigint): number | undefined {
-  const index = file.index();
-  if (index !== undefined && index.length > 0) {
-    for (let entry = 0; entry < index.length; entry += 1) {
-      const { frames, maxNs, offset, type } = index.entry(entry);
-      if (frames > 0 ? maxNs < sinceNs : type !== blockType.gap) continue;
-      if (frames > 0 && file.readHeader(offset, header)) return offset;
-      if (frames === 0 && isToldSince(file, offset, header, sinceNs)) return offset;
-    }
-    return undefined;
-  }
-  for (const block of blocksOf(file)) {
-    const { type, frames, maxNs } = block.header;
-    const isGap = type === blockType.gap && isToldSince(file, block.offset, header, sinceNs);
-    if (!isGap && (frames === 0 || maxNs < sinceNs)) continue;
-    Object.assign(header, block.header);
-    return block.offset;
+/** A search for a time. */
+interface SinceSearch {
+  /** That of the block found. */
+  readonly header: BlockHeader;
+  readonly sinceNs: bigint;
+  /** Whether a frame ends in what was passed: all of those are earlier. */
+  hasFrames: boolean;
+}
+
+/** What is known of a block by its header or by an index. */
+type KnownBlock = Pick<BlockHeader, 'type' | 'frames' | 'maxNs'> & { offset: number };
+
+/** Fills the search's header with that of the block found, and returns its offset. */
+function firstSince(file: SegmentFile, search: SinceSearch): number | undefined {
+  for (const { offset, type, frames, maxNs } of knownBlocksOf(file)) {
+    const isGap = type === blockType.gap;
+    if (isGap && isToldSince(file, offset, search)) return offset;
+    const isLate = frames > 0 && maxNs >= search.sinceNs;
+    if (isLate && file.readHeader(offset, search.header)) return offset;
+    if (frames > 0) search.hasFrames = true;
   }
   return undefined;
 }
 
-/** Whether the word of a loss has that time or a later one; it may be later than any frame near. */
-function isToldSince(
-  file: SegmentFile,
-  offset: number,
-  header: BlockHeader,
-  sinceNs: bigint,
-): boolean {
-  const payload = file.readBlock(offset, header);
+function* knownBlocksOf(file: SegmentFile): Generator<KnownBlock> {
+  const index = file.index();
+  if (index !== undefined && index.length > 0) {
+    for (let entry = 0; entry < index.length; entry += 1) yield index.entry(entry);
+    return;
+  }
+  for (const { header, offset } of blocksOf(file)) {
+    const { type, frames, maxNs } = header;
+    yield { type, frames, maxNs, offset };
+  }
+}
+
+/**
+ * Whether the word of a loss has that time or a later one: it may be later than any frame near.
+ * Without a time of its own it has that of the frame before it, if there is one.
+ */
+function isToldSince(file: SegmentFile, offset: number, search: SinceSearch): boolean {
+  const payload = file.readBlock(offset, search.header);
   const record = payload && decodeMetaRecord(payload);
   if (record?.kind !== 'gap') return false;
-  return gapTimeNs(record, 0) >= sinceNs;
+  if (record.afterNs === undefined && search.hasFrames) return false;
+  return gapTimeNs(record, 0) >= search.sinceNs;
 }
 
 /** What was passed on the way back from the end. */

@@ -132,16 +132,15 @@ export class HistoryLog {
   }
 
   /** Records a loss of so many bytes; of none: the word of one before. */
-  gap(bytes: number): void {
+  gap(bytes: number, isDated = true, atMs = 1_600_000_000_000): void {
     const fromLsn = this.endLsn;
     const toLsn = fromLsn + bytes;
-    const atMs = 1_600_000_000_000;
     // A frame that is written in part comes behind the word.
     const isBefore = (event: LogEvent): boolean => event.what !== 'frame' || event.toLsn <= fromLsn;
     const at = this.events.findLastIndex(isBefore) + 1;
     const last = this.events.slice(0, at).findLast((event) => event.what === 'frame');
     const afterNs = last?.frame.timeNano;
-    const after = afterNs === undefined ? {} : { afterNs: String(afterNs) };
+    const after = afterNs === undefined || !isDated ? {} : { afterNs: String(afterNs) };
     const record: GapRecord = { kind: 'gap', reason: 'disk', fromLsn, toLsn, atMs, ...after };
     this.#remark(() => this.#writer.appendGap(record, bytes));
     const timeNs = afterNs ?? BigInt(atMs) * 1_000_000n;

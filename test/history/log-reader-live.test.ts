@@ -409,6 +409,39 @@ test('the word of a loss behind the end of an answer is not told', () => {
   );
 });
 
+test('a block that was sealed meanwhile gives nothing that was written behind the end', () => {
+  const log = new HistoryLog();
+  put(log, whole('one'), whole('two'));
+  const committed = new CommittedLsn();
+  committed.publish(log.endLsn);
+  put(log, whole('three'), whole('four'));
+  log.rotate();
+  log.seal(1);
+  for (const tail of [undefined, 1, 2]) {
+    const query = { committed: committed.buffer, ...(tail === undefined ? {} : { tail }) };
+    const texts = readLog(log, query).map((line) => line.text);
+    assert.deepEqual(texts, tail === 1 ? ['two\n'] : ['one\n', 'two\n']);
+  }
+});
+
+test('a word of a loss at the end of a file is counted as it is read', () => {
+  // Small segments, so that a word stands last in one and its position begins the next.
+  const log = new HistoryLog(300);
+  log.attach();
+  log.gap(0);
+  log.gap(1);
+  for (const text of ['one', 'two', 'three']) put(log, whole(text));
+  log.gap(0);
+  log.rotate();
+  put(log, whole('four'));
+  const all = readLog(log).map((line) => line.gap ?? line.text);
+  assert.equal(all.length, 7);
+  for (let tail = 0; tail <= 8; tail += 1) {
+    const texts = readLog(log, { tail }).map((line) => line.gap ?? line.text);
+    assert.deepEqual(texts, tail === 0 ? [] : all.slice(-tail), `tail ${tail}`);
+  }
+});
+
 test('is past its time only when nothing that comes can be wanted', () => {
   const log = new HistoryLog();
   const test = new TestReader(log, { follow: true, untilNs: 100_500_000_000n });

@@ -217,6 +217,27 @@ test('the word of a loss counts as wanted from its own time on', () => {
   assert.equal(startOf(log, { sinceNs: timeNano + 5n }), lost?.what === 'frame' && lost.fromLsn);
 });
 
+test('the word of a loss without a time of its own has that of the frame before it', () => {
+  for (const isSealed of [false, true]) {
+    const log = new HistoryLog(1 << 20);
+    // Nothing stands before it: it has the time at which it was noticed.
+    log.gap(100);
+    assert.equal(startOf(log, { sinceNs: 1n }), 0);
+    log.frame(whole('x'));
+    log.flush();
+    log.gap(50, false, 1_900_000_000_000);
+    const { endLsn } = log;
+    log.frame(whole('y'));
+    log.flush();
+    log.rotate();
+    if (isSealed) log.seal(1);
+    assert.equal(startOf(log, { sinceNs: 1_600_000_000_000_000_000n }), 0);
+    assert.equal(startOf(log, { sinceNs: timeNano }), 100);
+    // As late as it was noticed, but not as late as the frame before it.
+    assert.equal(startOf(log, { sinceNs: timeNano + 1n }), endLsn);
+  }
+});
+
 test('damage at the very beginning of a log is not passed over in silence', () => {
   const log = new HistoryLog(1 << 20);
   for (let number = 0; number < 6; number += 1) {
