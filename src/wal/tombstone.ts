@@ -6,9 +6,11 @@
 import { errnoOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import { createBlockHeader, type NewBlock, noStats } from './block.ts';
+import { blocksBackwards, isStreamBytes } from './block-walk.ts';
 import { listSegments, segmentName, unlinkIfThere, unlinkSegment } from './catalog.ts';
 import {
   type BlockHeader,
+  blockFlag,
   blockOverheadBytes,
   blockType,
   fileHeaderBytes,
@@ -65,8 +67,9 @@ export function evictSegment(disk: FileSystem, request: EvictRequest): Evicted |
   try {
     const file = at < 0 ? undefined : open([sequence]);
     const next = open(sequences.slice(at + 1));
-    const end = next === undefined ? lastEnd(request) : endBefore(disk, request, next);
-    if (file === undefined || end === undefined) return undefined;
+    if (file === undefined) return undefined;
+    const end = next === undefined ? lastEnd(request, file) : endBefore(disk, request, file, next);
+    if (end === undefined) return undefined;
     const before = open(sequences.slice(0, at).toReversed());
     return giveUp(disk, request, { file, end, before });
   } finally {
@@ -88,12 +91,29 @@ interface Neighbours {
   before: SegmentFile | undefined;
 }
 
-function endBefore(disk: FileSystem, request: EvictRequest, next: SegmentFile): End {
-  return { lsn: next.header.baseLsn, ...framesCutBefore({ disk, ...request }, next) };
+function endBefore(
+  disk: FileSystem,
+  request: EvictRequest,
+  file: SegmentFile,
+  next: SegmentFile,
+): End {
+  const { ordinal, cut } = framesCutBefore({ disk, ...request }, next);
+  // One that was only just begun does not know yet what it goes on with.
+  const isBlank = next.size() <= fileHeaderBytes;
+  return { lsn: next.header.baseLsn, ordinal, cut: isBlank ? cutAtEndOf(file) : cut };
 }
 
-function lastEnd({ end }: EvictRequest): End | undefined {
-  return end && { ...end, cut: 0 };
+function lastEnd({ end }: EvictRequest, file: SegmentFile): End | undefined {
+  return end && { ...end, cut: cutAtEndOf(file) };
+}
+
+/** Whether a file ends amid a frame, whose end then comes in the next one. */
+function cutAtEndOf(file: SegmentFile): 0 | 1 {
+  for (const { header } of blocksBackwards(file)) {
+    if (header.type === blockType.index) continue;
+    return isStreamBytes(header) && (header.flags & blockFlag.endsOnFrame) === 0 ? 1 : 0;
+  }
+  return 0;
 }
 
 function giveUp(disk: FileSystem, request: EvictRequest, around: Neighbours): Evicted {

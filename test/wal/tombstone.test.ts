@@ -77,11 +77,49 @@ function evict(bench: StreamBench, sequence: number): ReturnType<typeof evictSeg
   return evictSegment(disk, request);
 }
 
+/** One segment that ends amid its last frame; `go` begins the next one, and goes on with it. */
+function endingAmidFrame(bench: StreamBench): {
+  go: () => void;
+  end: { lsn: number; ordinal: number };
+} {
+  bench.limits.segmentBytesMax = 1 << 20;
+  const writer = bench.writer();
+  bench.attach(writer, 'fifo');
+  const all = Buffer.concat(Array.from({ length: 20 }, (_, n) => textFrame(`line ${n}`, n)));
+  const cut = all.length - 10;
+  bench.append(writer, all.subarray(0, cut));
+  writer.closeSegment();
+  const end = { lsn: writer.endLsn, ordinal: 19 };
+  return {
+    end,
+    go: () => bench.append(writer, Buffer.concat([all.subarray(cut), textFrame('next', 20)])),
+  };
+}
+
 function filesOf(bench: StreamBench): string[] {
   return fs.readdirSync(bench.directory).sort();
 }
 
 describe('giving up segments', () => {
+  for (const isSealed of [false, true]) {
+    const form = isSealed ? 'sealed' : 'raw';
+    it(`counts the frame whose end comes only after it was given up, ${form}`, () => {
+      using bench = new StreamBench();
+      const { go, end } = endingAmidFrame(bench);
+      const { disk, directory, containerId } = bench;
+      if (isSealed) sealSegment(disk, { directory, containerId, sequence: 1, level: 1 });
+      const request = { directory, containerId, sequence: 1, reason: 'evicted', atMs: 5 } as const;
+      assert.equal(evictSegment(disk, { ...request, end })?.frames, 20);
+      go();
+      const { lines, gaps } = read(bench);
+      assert.deepEqual(lines, ['next']);
+      assert.deepEqual(
+        gaps.map(({ frames }) => frames),
+        [20],
+      );
+    });
+  }
+
   for (const isSealed of [false, true]) {
     it(`leaves a gap with the exact count, ${isSealed ? 'sealed' : 'raw'}`, () => {
       for (let sequence = 1; sequence <= 4; sequence += 1) {
