@@ -143,6 +143,16 @@ export function framesCutAt(file: SegmentFile, offset: number): { ordinal: numbe
   return { ordinal: ordinal ?? file.header.baseOrdinal, cut: 0 };
 }
 
+/** Whether a file has come far enough to say what it begins with. */
+export function hasBegun(file: SegmentFile): boolean {
+  const header = createBlockHeader();
+  for (let at = fileHeaderBytes; file.readHeader(at, header); ) {
+    if (isStreamBytes(header) || header.lsnSpan > 0) return true;
+    at += blockOverheadBytes + header.storedBytes;
+  }
+  return false;
+}
+
 /** Whether a file begins in the middle of a frame that gets its end in it or behind it. */
 export function continuesFrame(file: SegmentFile): boolean {
   const header = createBlockHeader();

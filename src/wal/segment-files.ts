@@ -3,6 +3,7 @@
  * goes first. So descriptors follow a setting, not the number of containers.
  */
 import type { FileSystem } from '../base/file-system.ts';
+import { sealedName } from './catalog.ts';
 import { SegmentFile } from './segment-file.ts';
 
 /** See the module comment. */
@@ -36,6 +37,23 @@ export class SegmentFiles {
     this.#files.set(key, { file, usedAtMs: this.#nowMs() });
     if (this.#files.size > this.#openMax) this.#closeOldest();
     return file;
+  }
+
+  /**
+   * As `open`, but never a file that was sealed or given up since it was opened: whoever comes
+   * from the segment before it must see what stands there now.
+   */
+  openFresh(directory: string, sequence: number, containerId: string): SegmentFile | undefined {
+    const held = this.#files.get(`${directory}/${sequence}`);
+    const sealedPath = `${directory}/${sealedName(sequence)}`;
+    if (
+      held !== undefined &&
+      !held.file.isSealed &&
+      this.#disk.statSync(sealedPath) !== undefined
+    ) {
+      this.close(directory, sequence);
+    }
+    return this.open(directory, sequence, containerId);
   }
 
   /** Lets go of one file, so that an unlinked segment gives its space back. */

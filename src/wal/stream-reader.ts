@@ -220,7 +220,7 @@ export class StreamReader {
     let isHurt = false;
     for (const sequence of this.#sequences()) {
       if (sequence <= after) continue;
-      const next = files.open(directory, sequence, containerId);
+      const next = files.openFresh(directory, sequence, containerId);
       if (next !== undefined) return { next, isHurt };
       isHurt = true;
     }

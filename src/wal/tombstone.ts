@@ -16,7 +16,7 @@ import {
   fileHeaderBytes,
   type SegmentHeader,
 } from './format.ts';
-import { continuesFrame, framesCutBefore } from './look-around.ts';
+import { continuesFrame, framesCutBefore, hasBegun } from './look-around.ts';
 import { decodeMetaRecord, encodeMetaRecord, type GapRecord } from './meta-record.ts';
 import { SealedWriter } from './sealed-writer.ts';
 import { SegmentFile } from './segment-file.ts';
@@ -99,8 +99,7 @@ function endBefore(
 ): End {
   const { ordinal, cut } = framesCutBefore({ disk, ...request }, next);
   // One that was only just begun does not know yet what it goes on with.
-  const isBlank = next.size() <= fileHeaderBytes;
-  return { lsn: next.header.baseLsn, ordinal, cut: isBlank ? cutAtEndOf(file) : cut };
+  return { lsn: next.header.baseLsn, ordinal, cut: hasBegun(next) ? cut : cutAtEndOf(file) };
 }
 
 function lastEnd({ end }: EvictRequest, file: SegmentFile): End | undefined {
