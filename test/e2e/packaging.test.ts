@@ -176,13 +176,13 @@ describe('the driver as a package', () => {
     await engine.docker('rm', name);
   }
 
-  it('holds Node, its three bundles, two native modules, their libraries, and nothing else', async () => {
+  it('holds Node, its four bundles, two native modules, their libraries, and nothing else', async () => {
     const directory = await builtPlugin();
     assert.deepEqual(fs.readdirSync(directory).sort(), ['config.json', 'rootfs']);
     const rootfs = `${directory}/rootfs`;
     const allowed = [
       /^node$/,
-      /^app\/(main\.js|(sealer|shipper)\.worker\.js|package\.json)$/,
+      /^app\/(main\.js|(history|sealer|shipper)\.worker\.js|package\.json)$/,
       /^app\/node_modules\/(snappy|@napi-rs\/snappy-linux-\w+-gnu)\/[\w.-]+\.(js|cjs|mjs|json|node)$/,
       /^app\/node_modules\/zstd-napi\/((dist\/)?\w+\.js|package\.json|build\/Release\/binding\.node)$/,
       /^lib(64)?\/([\w-]+-linux-gnu\/)?(lib[a-z_+]+|ld-linux-[\w-]+)\.so\.\d+$/,
@@ -193,7 +193,7 @@ describe('the driver as a package', () => {
       files.filter((name) => !isAllowed(name)),
       [],
     );
-    const bundles = ['main.js', 'sealer.worker.js', 'shipper.worker.js'];
+    const bundles = ['main.js', 'history.worker.js', 'sealer.worker.js', 'shipper.worker.js'];
     for (const name of ['node', 'app/package.json', ...bundles.map((file) => `app/${file}`)]) {
       assert.ok(files.includes(name), `${name} is missing`);
     }
