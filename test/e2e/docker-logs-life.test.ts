@@ -149,14 +149,20 @@ describe('docker logs over the life of a container', () => {
   });
 
   it('a follower whose client went away is let go of, also when the container is silent', async () => {
+    const readersAre = async (wanted: boolean): Promise<void> => {
+      for (let wait = 0; wait < 1500 && (await logReaders()) > 0 !== wanted; wait += 1) {
+        await setTimeout(20);
+      }
+      assert.equal((await logReaders()) > 0, wanted);
+    };
+    await readersAre(false);
     await engine.docker(...runArgs('silent'), 'sleep', '600');
     const logs = new FollowedLogs(engine, 'silent');
-    for (let wait = 0; (await logReaders()) === 0 && wait < 500; wait += 1) await setTimeout(20);
+    await readersAre(true);
     logs.kill();
     await logs.ended;
     // dockerd notices at the next frame; there is one every ten seconds.
-    for (let wait = 0; (await logReaders()) > 0 && wait < 1500; wait += 1) await setTimeout(20);
-    assert.equal(await logReaders(), 0);
+    await readersAre(false);
     await engine.docker('rm', '-f', 'silent');
   });
 
