@@ -4,6 +4,7 @@
  */
 import os from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { BoundedLabels } from './base/bounded-labels.ts';
 import { nodeFileSystem as disk } from './base/file-system.ts';
 import type { Log } from './base/log.ts';
 import { version } from './base/version.ts';
@@ -19,6 +20,7 @@ import { DeliveryLink } from './driver/delivery-link.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import type { WalUsage } from './metrics/source.ts';
+import { requestSecondsBounds } from './shipper/queue-stats.ts';
 import { Delivery } from './threads/delivery.ts';
 import { History } from './threads/history.ts';
 import { Sealing } from './threads/sealing.ts';
@@ -33,8 +35,12 @@ import {
   type WalLock,
 } from './wal/index.ts';
 
-/** Stopping takes no longer than this for any part, in milliseconds. */
-const closeMsMax = 3000;
+/** What is synced at the end may take so long, in milliseconds. */
+const syncMsMax = 3000;
+/** Stopping takes no longer than this in all; dockerd kills what has not ended after 10 s. */
+const closeMsMax = 9000;
+/** Endpoints that have figures of their own; all others share theirs. */
+const endpointLabelsMax = 100;
 
 /** What runs; see `startEngine`. */
 export interface Engine {
@@ -86,26 +92,20 @@ function assemble(settings: PluginSettings, log: Log, lock: WalLock): Parts {
     monotonicMs: () => performance.now(),
   });
   const state: Parts['state'] = { recoverySeconds: undefined };
-  const usage = (): WalUsage => ({
-    ...usageOf(containers, upkeep),
-    recoverySeconds: state.recoverySeconds,
-    logReaders: history.readers,
+  const metrics: Metrics = createMetrics({
+    ...{ counters, requestSecondsBounds },
+    usage: () => ({
+      ...usageOf(containers, upkeep),
+      recoverySeconds: state.recoverySeconds,
+      rejectedBytes: delivery.rejectedBytes,
+      logReaders: history.readers,
+    }),
+    endpoints: () => delivery.stats(),
   });
-  const metrics: Metrics = createMetrics({ counters, usage });
-  const delivery = new Delivery({
-    log,
-    logLevel: settings.logLevel,
-    events: {
-      onAcknowledged: (containerId, position) => containers.acknowledged(containerId, position),
-      onReleased: (containerId) => containers.released(containerId),
-      onLoss: (reason, bytes, frames) => counters.tell(reason, bytes, frames),
-      onQuarantined: (bytes) => {
-        counters.quarantinedBytes += bytes;
-      },
-    },
-  });
+  const delivery: Delivery = startDelivery(settings, log, counters, () => containers);
   const link = new DeliveryLink({
     ...{ delivery, registry, log, env: process.env, host: os.hostname() },
+    ...{ graceMs: settings.endpointGraceMs, now: () => clock.now() },
     containers: () => containers,
   });
   const history = new History();
@@ -155,6 +155,33 @@ function hooksOf(link: DeliveryLink, history: History): ContainersHooks {
   };
 }
 
+/** `containers` are asked for only when the first message comes. */
+function startDelivery(
+  settings: PluginSettings,
+  log: Log,
+  counters: WalCounters,
+  containers: () => Containers,
+): Delivery {
+  const labels = new BoundedLabels(endpointLabelsMax);
+  const labelOf = (endpoint: string): string => labels.of(endpoint);
+  const { logLevel, deliveryThreads: threads, walDir: walRoot, rejectedMaxBytes } = settings;
+  return new Delivery({
+    ...{ log, logLevel, threads, walRoot, rejectedMaxBytes, labelOf },
+    events: {
+      onAcknowledged: (containerId, position) => containers().acknowledged(containerId, position),
+      onReleased: (containerId) => containers().released(containerId),
+      onLoss: (endpoint, reason, bytes, frames) =>
+        counters.tell(labelOf(endpoint), reason, bytes, frames),
+      onQuarantined: (bytes) => {
+        counters.quarantinedBytes += bytes;
+      },
+      onRejectedLost: (entries) => {
+        counters.rejectedLostEntries += entries;
+      },
+    },
+  });
+}
+
 /** Options that are wrong by now must not stop what is on disk: the defaults serve. */
 function policyOf(logOpts: Readonly<Record<string, string>>): LogPolicy {
   try {
@@ -171,7 +198,7 @@ function minFreeBytesOf(minFree: MinFree, totalBytes: number): number {
 function usageOf(
   containers: Containers,
   upkeep: Upkeep,
-): Omit<WalUsage, 'logReaders' | 'recoverySeconds'> {
+): Omit<WalUsage, 'logReaders' | 'recoverySeconds' | 'rejectedBytes'> {
   const kinds = { rawBytes: 0, sealedBytes: 0, rawSegments: 0, sealedSegments: 0 };
   let count = 0;
   let pausedFifos = 0;
@@ -213,7 +240,10 @@ async function close(parts: Parts): Promise<void> {
   upkeep.close();
   containers.close();
   // A disk that hangs is no reason to stay: what it has not synced is in its cache all the same.
-  const synced = Promise.race([syncer.close(), setTimeout(closeMsMax)]);
-  await Promise.all([synced, sealing.close(), history.close(), delivery.close(), server.close()]);
-  await lock.release();
+  const synced = Promise.race([syncer.close(), setTimeout(syncMsMax)]);
+  const others = [sealing.close(), history.close(), delivery.close(), server.close()];
+  const ended = Promise.all([synced, ...others]);
+  const isEnded = await Promise.race([ended, setTimeout(closeMsMax, false)]);
+  // What has not ended may still write: then the lock goes with the process.
+  if (isEnded !== false) await lock.release();
 }

@@ -39,6 +39,9 @@ export const containerRecordBytesMax = 8 << 20;
 /** Copies of damaged log that are kept of one container. */
 export const quarantineBytesMax = 16 << 20;
 
+/** Most endpoints of one container: each holds batches in memory and a cursor in its file. */
+export const endpointsPerContainerMax = 8;
+
 /**
  * Longest line in one frame of an answer to ReadLogs; longer ones take several. Newer engines
  * refuse a frame of over 1,000,000 bytes (moby, daemon/logger/internal/logdriver/io.go).

@@ -33,14 +33,17 @@ export class WalCounters<Reason extends string = string> {
   syncFailures = 0;
   /** Copied aside because they are damaged. */
   quarantinedBytes = 0;
+  /** Entries that an endpoint refused and that could not be kept either. */
+  rejectedLostEntries = 0;
   readonly writeErrors: Record<WriteErrorClass, number> = { enospc: 0, eio: 0, other: 0 };
   readonly #gaps: Map<string, GapTotals>;
-  readonly #told: Map<string, GapTotals>;
+  readonly #reasons: readonly Reason[];
+  readonly #told = new Map<string, Map<string, GapTotals>>();
 
   /** Each of these reasons is told from the start, as 0. */
   constructor(reasons: readonly Reason[]) {
-    this.#gaps = new Map(reasons.map((reason) => [reason, { gaps: 0, bytes: 0, frames: 0 }]));
-    this.#told = new Map(reasons.map((reason) => [reason, { gaps: 0, bytes: 0, frames: 0 }]));
+    this.#reasons = reasons;
+    this.#gaps = noGaps(reasons);
   }
 
   /** Losses by reason. */
@@ -48,8 +51,11 @@ export class WalCounters<Reason extends string = string> {
     return this.#gaps;
   }
 
-  /** Losses by reason as endpoints were told of them: each counts what was missing for it. */
-  get told(): ReadonlyMap<string, Readonly<GapTotals>> {
+  /**
+   * Losses by endpoint and reason, as endpoints were told of them: each counts what was missing
+   * for it. Endpoints that were told of none are not here.
+   */
+  get told(): ReadonlyMap<string, ReadonlyMap<string, Readonly<GapTotals>>> {
     return this.#told;
   }
 
@@ -63,9 +69,11 @@ export class WalCounters<Reason extends string = string> {
     add(this.#gaps, reason, bytes, frames, 0);
   }
 
-  /** An endpoint got the line that says so. */
-  tell(reason: string, bytes: number, frames = 0): void {
-    add(this.#told, reason, bytes, frames);
+  /** An endpoint got the line that says so. Callers keep labels few. */
+  tell(endpoint: string, reason: string, bytes: number, frames = 0): void {
+    const told = this.#told.get(endpoint) ?? noGaps(this.#reasons);
+    this.#told.set(endpoint, told);
+    add(told, reason, bytes, frames);
   }
 
   /** One write that the disk refused or cut short; the errno as Node writes it, if there is one. */
@@ -74,6 +82,10 @@ export class WalCounters<Reason extends string = string> {
     else if (errno === 'EIO') this.writeErrors.eio += 1;
     else this.writeErrors.other += 1;
   }
+}
+
+function noGaps(reasons: readonly string[]): Map<string, GapTotals> {
+  return new Map(reasons.map((reason) => [reason, { gaps: 0, bytes: 0, frames: 0 }]));
 }
 
 function add(

@@ -4,8 +4,9 @@
  */
 import { nodeFileSystem as disk } from '../base/file-system.ts';
 import { openPartialAgeMsMax } from '../base/limits.ts';
+import type { RejectedStore } from '../rejected/store.ts';
 import { Shipper } from '../shipper/shipper.ts';
-import { createLokiHttpSink } from '../sink/loki-http.ts';
+import { createSink } from '../sink/create.ts';
 import type { SendResult, Sink } from '../sink/sink.ts';
 import { createDrainLog } from './drain-log.ts';
 import type { Delivery } from './drain-plan.ts';
@@ -30,7 +31,7 @@ export class Drain {
   #movedAtMs = performance.now();
   #wake: () => void = () => {};
 
-  constructor(deliveries: readonly Delivery[], progress: Progress) {
+  constructor(deliveries: readonly Delivery[], progress: Progress, rejected: RejectedStore) {
     this.#progress = progress;
     this.state = {
       deliveredBytes: 0,
@@ -39,18 +40,18 @@ export class Drain {
       totalEntries: 0,
       rejectedEntries: 0,
     };
-    const log = createDrainLog(
-      (text) => progress.tell(text),
-      (entries) => {
-        this.state.rejectedEntries += entries;
-      },
-    );
+    const log = createDrainLog((text) => progress.tell(text));
     this.#shipper = new Shipper({
       disk,
       log,
-      createSink: (endpoint) => this.#watched(createLokiHttpSink(endpoint)),
-      onAcknowledged: (containerId, ackLsn, _durableLsn, ackOrdinal) =>
-        this.#acknowledged(containerId, ackLsn, ackOrdinal),
+      createSink: (options) => this.#watched(createSink(options, log)),
+      onAcknowledged: (containerId, { lsn, ordinal }) =>
+        this.#acknowledged(containerId, lsn, ordinal),
+      onRejected: (entries) => {
+        this.state.rejectedEntries += entries.length;
+        const lost = rejected.add(entries);
+        if (lost > 0) progress.tell(`error: ${lost} refused entries could not be kept aside`);
+      },
     });
     for (const delivery of deliveries) {
       const { container, start, target } = delivery;
@@ -122,7 +123,9 @@ export class Drain {
   /** Whether no send is under way or to be tried again, and all waiting is over. */
   #isStuck(nowMs: number): boolean {
     if (this.#sinks.some((sink) => sink.isBusy)) return false;
-    const waits = [...this.#deliveries.values()].map(({ plan }) => plan.endpoint.batchWaitMs);
+    const waits = [...this.#deliveries.values()].flatMap(({ plan }) =>
+      plan.endpoints.map(({ endpoint }) => endpoint.batchWaitMs),
+    );
     const waitMs = Math.max(0, ...waits) + openPartialAgeMsMax + quietMs;
     const sentAtMs = Math.max(this.#movedAtMs, ...this.#sinks.map((sink) => sink.answeredAtMs));
     return nowMs - sentAtMs > waitMs;
@@ -149,6 +152,10 @@ class WatchedSink implements Sink {
   /** A batch is under way, or will be sent again. */
   get isBusy(): boolean {
     return this.#inFlight > 0 || this.#lastKind === 'retry';
+  }
+
+  encode(request: Buffer): Buffer {
+    return this.#sink.encode(request);
   }
 
   async send(body: Buffer): Promise<SendResult> {

@@ -5,20 +5,21 @@
  */
 import { messageOf } from '../base/errors.ts';
 import { nodeFileSystem as disk } from '../base/file-system.ts';
+import { parsePluginSettings } from '../config/parse.ts';
 import { parseDurationMs } from '../config/values.ts';
+import { RejectedStore } from '../rejected/store.ts';
 import { EndpointRegistry, openWalRoot } from '../wal/index.ts';
 import {
   type Delivery,
   type DrainSettings,
-  type GivenOptions,
   isDeliverable,
   planContainer,
-  readSettings,
   type Undeliverable,
 } from './drain-plan.ts';
 import { createProgress, type DrainState } from './drain-progress.ts';
 import { Drain, type End } from './drain-run.ts';
 import { CliError, type ExitCode, exitCode } from './exit-codes.ts';
+import { type GivenOptions, readSettings } from './given-settings.ts';
 import { listKnownContainers, nameOf, shortId } from './known-containers.ts';
 import { findLandingLeftovers } from './landing-leftovers.ts';
 import type { Output } from './output.ts';
@@ -28,6 +29,8 @@ import { withLock } from './wal-lock.ts';
 
 /** What to deliver with, and for how long. */
 export interface DrainChoice extends GivenOptions {
+  /** The label `host`. */
+  host: string;
   timeout?: string | undefined;
   json: boolean;
 }
@@ -43,7 +46,7 @@ export async function drainWal(
   choice: DrainChoice,
 ): Promise<ExitCode> {
   const timeoutMs = timeoutOf(choice.timeout);
-  const settings = readSettings(choice, location.env);
+  const settings = { ...readSettings(choice, location.env), host: choice.host };
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   process.once('SIGINT', stop);
@@ -89,7 +92,9 @@ async function drain(
   }
   for (const one of left) await output.tell(`not delivered: ${undeliverableText(one)}`);
   const progress = createProgress(output, options.json);
-  const run = new Drain(deliveries, progress);
+  const { rejectedMaxBytes: maxBytes } = parsePluginSettings(settings.env);
+  const rejected = new RejectedStore(disk, root, { maxBytes });
+  const run = new Drain(deliveries, progress, rejected);
   const end = await run.run(options.timeoutMs, stop);
   progress.stop();
   await tellEnd(output, options.json, end, run, left);
@@ -140,7 +145,9 @@ async function tellEnd(
   }
   const { deliveredBytes, deliveredEntries, rejectedEntries } = state;
   const refused =
-    rejectedEntries === 0 ? '' : `, up to ${showCount(rejectedEntries, 'entry')} refused`;
+    rejectedEntries === 0
+      ? ''
+      : `, ${showCount(rejectedEntries, 'entry')} refused ('holdfast rejected ls' says why)`;
   const without =
     undeliverable.length === 0
       ? ''

@@ -13,6 +13,8 @@ import type { KnownContainer } from './known-containers.ts';
 export interface ShownEndpoint {
   /** Its number in cursors; undefined for one that never acknowledged anything. */
   number: number | undefined;
+  /** As settings call it; undefined for one without a name. */
+  name: string | undefined;
   /** Without user, password and query; undefined when no settings name it. */
   url: string | undefined;
   tenant: string | undefined;
@@ -22,7 +24,7 @@ export interface ShownEndpoint {
 export class KnownEndpoints {
   readonly #numbers: ReadonlyMap<string, number>;
   readonly #byNumber = new Map<number, ShownEndpoint>();
-  readonly #ofContainer = new Map<string, ShownEndpoint>();
+  readonly #ofContainer = new Map<string, ShownEndpoint[]>();
 
   constructor(
     root: string,
@@ -31,26 +33,31 @@ export class KnownEndpoints {
   ) {
     this.#numbers = new Map(Object.entries(readEndpointIds(disk, root) ?? {}));
     for (const container of containers) {
-      const endpoint = endpointOf(container, env);
-      if (endpoint === undefined) continue;
-      const shown = this.#shown(endpoint);
+      const shown = endpointsOf(container, env).map((endpoint) => this.#shown(endpoint));
       this.#ofContainer.set(container.id, shown);
-      if (shown.number !== undefined) this.#byNumber.set(shown.number, shown);
+      for (const one of shown) if (one.number !== undefined) this.#byNumber.set(one.number, one);
     }
   }
 
   /** The endpoint with this number. */
   byNumber(number: number): ShownEndpoint {
-    return this.#byNumber.get(number) ?? { number, url: undefined, tenant: undefined };
+    return (
+      this.#byNumber.get(number) ?? { number, name: undefined, url: undefined, tenant: undefined }
+    );
   }
 
   /** Where a container ships to by its settings, as far as they are known here. */
-  of(containerId: string): ShownEndpoint | undefined {
-    return this.#ofContainer.get(containerId);
+  of(containerId: string): readonly ShownEndpoint[] {
+    return this.#ofContainer.get(containerId) ?? [];
   }
 
-  #shown({ key, url, tenantId }: EndpointSettings): ShownEndpoint {
-    return { number: this.#numbers.get(key), url: showUrl(url), tenant: tenantId };
+  #shown({ key, name, sink: { url, tenantId } }: EndpointSettings): ShownEndpoint {
+    return {
+      number: this.#numbers.get(key),
+      name: name === '' ? undefined : name,
+      url: showUrl(url),
+      tenant: tenantId,
+    };
   }
 }
 
@@ -60,15 +67,15 @@ export function showUrl(url: string): string {
   return `${origin}${pathname}`;
 }
 
-function endpointOf(
+function endpointsOf(
   { record }: KnownContainer,
   env: Readonly<Record<string, string>>,
-): EndpointSettings | undefined {
-  if (record === undefined) return undefined;
+): readonly EndpointSettings[] {
+  if (record === undefined) return [];
   try {
-    return parseLogOpts(record.logOpts, env).settings.endpoint;
+    return parseLogOpts(record.logOpts, env).settings.endpoints;
   } catch {
     // Settings that are wrong by now name no endpoint; whoever delivers tells of it.
-    return undefined;
+    return [];
   }
 }

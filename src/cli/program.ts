@@ -62,6 +62,11 @@ function createProgram(output: Output, run: Run, said: Promise<void>[]): Command
   addVerify(wal, globals, output, run);
   addCat(wal, globals, output, run);
   addDrain(program, globals, output, run);
+  const rejected = program
+    .command('rejected')
+    .description('What endpoints refused for good, and why; the newest of it is kept.');
+  addRejected(rejected, globals, output, run);
+  addRetry(rejected, globals, output, run);
   return program;
 }
 
@@ -123,7 +128,6 @@ interface DrainOptions {
 }
 
 function addDrain(program: Command, globals: GlobalsOf, output: Output, run: Run): void {
-  const collect = (value: string, before: string[]): string[] => [...before, value];
   program
     .command('drain')
     .description('Delivers what a WAL holds while no plugin does. Removes nothing.')
@@ -144,6 +148,63 @@ function addDrain(program: Command, globals: GlobalsOf, output: Output, run: Run
     });
 }
 
+interface Chosen {
+  endpoint?: string;
+  reason?: string;
+}
+
+function addRejected(rejected: Command, globals: GlobalsOf, output: Output, run: Run): void {
+  rejected
+    .command('ls')
+    .description('How much was refused, by endpoint and reason.')
+    .action(async (_options: object, command: Command) => {
+      const { json = false, ...where } = globals(command);
+      const { listRejected } = await import('./rejected-show.ts');
+      await run(listRejected(await locateWal(where), output, { json }));
+    });
+  rejected
+    .command('show')
+    .description('Prints refused entries and what the endpoint said of them, oldest first.')
+    .option('--endpoint <name>', endpointText)
+    .option('--reason <reason>', reasonText)
+    .option('-n, --tail <entries>', 'the last entries only')
+    .action(async (options: Chosen & { tail?: string }, command: Command) => {
+      const { json = false, ...where } = globals(command);
+      const { showRejected } = await import('./rejected-show.ts');
+      await run(showRejected(await locateWal(where), output, { ...options, json }));
+    });
+}
+
+interface RetryOptions extends Chosen {
+  opt: string[];
+  env: string[];
+  dryRun?: boolean;
+}
+
+function addRetry(rejected: Command, globals: GlobalsOf, output: Output, run: Run): void {
+  rejected
+    .command('retry')
+    .description('Sends refused entries again; what is delivered leaves the store.')
+    .option('--endpoint <name>', endpointText)
+    .option('--reason <reason>', reasonText)
+    .option('--dry-run', 'only says what would be sent where')
+    .option('--opt <name=value>', 'a log-opt, as drain has it', collect, [])
+    .option('--env <NAME=value>', 'a plugin setting, as drain has it', collect, [])
+    .action(async (options: RetryOptions, command: Command) => {
+      const { json = false, ...where } = globals(command);
+      const { dryRun = false, ...rest } = options;
+      const { retryRejected } = await import('./rejected-retry.ts');
+      await run(retryRejected(await locateWal(where), output, { ...rest, dryRun, json }));
+    });
+}
+
+const endpointText = "those of one endpoint, as 'rejected ls' calls it";
+const reasonText = "those refused for one reason, as 'rejected ls' calls it";
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
 const examples = `
 Examples:
   holdfast wal ls                                   what the local plugin's WAL holds
@@ -151,6 +212,8 @@ Examples:
   holdfast wal cat web --tail 100 --source stderr   the last 100 lines of standard error
   holdfast wal verify                               reads everything, reports damage
   holdfast drain --opt loki-url=http://HOST:3100    delivers what is left, plugin disabled
+  holdfast rejected ls                              what endpoints refused for good, and why
+  holdfast rejected retry --endpoint eu             sends it again, plugin disabled
   holdfast --wal DIR --json wal ls                  another directory, for machines
 
 Exit codes: 0 fine, 1 damage or undelivered entries, 2 usage or other error, 3 the WAL is in

@@ -45,7 +45,7 @@ export async function listWal(
   return exitCode.ok;
 }
 
-/** What each endpoint that ever acknowledged, and the one of today, has not got yet. */
+/** What each endpoint that ever acknowledged, and those of today, have not got yet. */
 function backlogsOf(
   { id }: KnownContainer,
   summary: StreamSummary,
@@ -55,11 +55,11 @@ function backlogsOf(
     const { bytes, frames } = summary.behind(ackLsn, ackOrdinal);
     return { endpoint: endpoints.byNumber(endpointId), bytes, entries: frames };
   });
-  const today = endpoints.of(id);
-  const hasCursor = backlogs.some(({ endpoint }) => endpoint.number === today?.number);
-  if (today !== undefined && !hasCursor) {
+  const numbers = new Set(summary.cursors.map(({ endpointId }) => endpointId));
+  for (const endpoint of endpoints.of(id)) {
+    if (endpoint.number !== undefined && numbers.has(endpoint.number)) continue;
     const { bytes, frames } = summary.behind(summary.firstLsn, summary.firstOrdinal);
-    backlogs.push({ endpoint: today, bytes, entries: frames });
+    backlogs.push({ endpoint, bytes, entries: frames });
   }
   return backlogs.sort((a, b) => (a.endpoint.number ?? 0) - (b.endpoint.number ?? 0));
 }
@@ -80,7 +80,12 @@ function rowsOf(
 
 function showBacklog({ endpoint, bytes, entries }: Backlog): string {
   const number = endpoint.number === undefined ? 'new' : `#${endpoint.number}`;
-  const where = [number, endpoint.url, endpoint.tenant && `tenant ${endpoint.tenant}`];
+  const where = [
+    number,
+    endpoint.name,
+    endpoint.url,
+    endpoint.tenant && `tenant ${endpoint.tenant}`,
+  ];
   const amount = bytes === 0 ? 'none' : `${showBytes(bytes)}, ${showCount(entries, 'entry')}`;
   return `${where.filter(Boolean).join(' ')}: ${amount}`;
 }
@@ -104,6 +109,7 @@ function asJson(
     oldest: summary.oldestNs === undefined ? null : showTimeNs(summary.oldestNs),
     backlogs: backlogs.map(({ endpoint, bytes, entries }) => ({
       endpoint: endpoint.number ?? null,
+      ...(endpoint.name === undefined ? {} : { name: endpoint.name }),
       url: endpoint.url ?? null,
       tenant: endpoint.tenant ?? null,
       bytes,

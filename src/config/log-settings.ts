@@ -26,7 +26,7 @@ export function readLogSettings(reader: OptionReader): LogSettings {
   // As a plugin setting it is meant for those containers that do wait.
   const isOwn = wait.source === walBlockTimeout.name && wait.text !== walBlockTimeout.default;
   if (full !== 'block' && isOwn) {
-    reader.warnings.push(
+    reader.warn(
       `${walBlockTimeout.name} has no effect without ${walFull.name}=block; it is ${full}`,
     );
   }
@@ -58,7 +58,7 @@ function warnIfNeverReached(reader: OptionReader, maxBytes: number): void {
   const wide = reader.given(pluginOptions.walMaxBytes);
   if (maxBytes <= reader.number(pluginOptions.walMaxBytes)) return;
   const { source, text } = reader.given(containerOptions.walMaxSize);
-  reader.warnings.push(
+  reader.warn(
     `${source} "${text}" is above ${pluginOptions.walMaxBytes.env} "${wide.text}", ` +
       'which counts for all containers together and is reached first',
   );
@@ -85,7 +85,7 @@ function readHistoryBytes(reader: OptionReader, maxBytes: number): number {
   const isGiven = [size, reader.given(maxFile)].some(({ source }) => source !== undefined);
   const isEndless = historyBytes === Number.POSITIVE_INFINITY;
   if (isGiven && !isEndless && maxBytes > 0 && historyBytes > maxBytes) {
-    reader.warnings.push(
+    reader.warn(
       `max-size "${size.text}" x max-file "${reader.given(maxFile).text}" is above ` +
         `${walMaxSize.name} "${reader.given(walMaxSize).text}", which is kept to`,
     );

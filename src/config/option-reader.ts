@@ -4,8 +4,8 @@
  */
 import { DriverError } from '../base/errors.ts';
 import { nearestName } from './nearest.ts';
-import type { OptionSpec } from './options.ts';
-import { redactUrl } from './redact.ts';
+import type { OptionSpec } from './option-spec.ts';
+import { redacted, redactUrl } from './redact.ts';
 import { parseByteSize, parseCount, parseDurationMs } from './values.ts';
 
 /** Log-opts of a container, as dockerd hands them over. */
@@ -13,11 +13,26 @@ export type LogOpts = Readonly<Record<string, string>>;
 /** The plugin's environment. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
+/** Where a value stands, the nearest first: a lower number wins. */
+export const rank = {
+  /** A log-opt for one endpoint. */
+  ownLogOpt: 0,
+  /** The same in HOLDFAST_OPTS. */
+  ownWide: 1,
+  logOpt: 2,
+  setting: 3,
+  /** In HOLDFAST_OPTS. */
+  wide: 4,
+  default: 5,
+} as const;
+
 /** One value, as it was written. */
 export interface Given {
   readonly text: string;
   /** How a message names where the value came from; undefined for the built-in default. */
   readonly source: string | undefined;
+  /** One of `rank`. */
+  readonly rank: number;
 }
 
 type WithDefault = OptionSpec & { readonly default: string };
@@ -27,30 +42,79 @@ interface ChoiceSpec<Word extends string> extends OptionSpec {
   readonly default: Word;
 }
 
+/** Where readers look. */
+export interface OptionSources {
+  readonly logOpts: LogOpts;
+  readonly env: Env;
+  /** What HOLDFAST_OPTS holds. */
+  readonly wide?: LogOpts;
+}
+
 // A value in a message is cut to this; a pipeline pasted into the wrong option can be long.
 const shownCharactersMax = 200;
 
+// As strconv.ParseBool has it, which Docker's own options are read by.
+const trueWords = ['true', '1', 't'];
+const falseWords = ['false', '0', 'f'];
+
 /** One pass over the options of a container, or over the settings of the plugin. */
 export class OptionReader {
-  readonly warnings: string[] = [];
-  readonly #errors: string[] = [];
-  readonly #logOpts: LogOpts;
-  readonly #env: Env;
+  readonly #sources: OptionSources;
+  readonly #endpoint: string | undefined;
+  readonly #warnings: Set<string>;
+  readonly #errors: Set<string>;
 
-  constructor(logOpts: LogOpts, env: Env) {
-    this.#logOpts = logOpts;
-    this.#env = env;
+  constructor(sources: OptionSources, parent?: OptionReader, endpoint?: string) {
+    this.#sources = sources;
+    this.#endpoint = endpoint;
+    // What several endpoints share is told once.
+    this.#warnings = parent === undefined ? new Set() : parent.#warnings;
+    this.#errors = parent === undefined ? new Set() : parent.#errors;
+  }
+
+  /** A reader for one endpoint, which looks for options of its own first; notes are shared. */
+  of(endpoint: string): OptionReader {
+    return new OptionReader(this.#sources, this, endpoint);
+  }
+
+  get warnings(): string[] {
+    return [...this.#warnings];
+  }
+
+  /** Names of all options that are given, but for settings of their own. */
+  get names(): string[] {
+    const { logOpts, wide = {} } = this.#sources;
+    const given = [logOpts, wide].flatMap((opts) =>
+      Object.keys(opts).filter((name) => textOf(opts, name) !== ''),
+    );
+    return [...new Set(given)];
   }
 
   /** What counts of log-opt, plugin setting and default; an empty value is none. */
   given(spec: WithDefault): Given;
   given(spec: OptionSpec): Given | undefined;
   given(spec: OptionSpec): Given | undefined {
-    const own = this.#logOpts[spec.name]?.trim() ?? '';
-    if (own !== '') return { text: own, source: spec.name };
-    const wide = this.#env[spec.env]?.trim() ?? '';
-    if (wide !== '') return { text: wide, source: envSource(spec) };
-    return spec.default === undefined ? undefined : { text: spec.default, source: undefined };
+    const { logOpts, env, wide = {} } = this.#sources;
+    const own = this.own(spec);
+    if (own !== undefined) return own;
+    const logOpt = textOf(logOpts, spec.name);
+    if (logOpt !== '') return { text: logOpt, source: spec.name, rank: rank.logOpt };
+    const setting = textOf(env, spec.env);
+    if (setting !== '') return { text: setting, source: envSource(spec), rank: rank.setting };
+    const text = textOf(wide, spec.name);
+    if (text !== '') return { text, source: wideSource(spec.name), rank: rank.wide };
+    if (spec.default === undefined) return undefined;
+    return { text: spec.default, source: undefined, rank: rank.default };
+  }
+
+  /** What is given for this endpoint alone. */
+  own(spec: OptionSpec): Given | undefined {
+    if (this.#endpoint === undefined) return undefined;
+    const name = `${spec.name}.${this.#endpoint}`;
+    const logOpt = textOf(this.#sources.logOpts, name);
+    if (logOpt !== '') return { text: logOpt, source: name, rank: rank.ownLogOpt };
+    const text = textOf(this.#sources.wide ?? {}, name);
+    return text === '' ? undefined : { text, source: wideSource(name), rank: rank.ownWide };
   }
 
   /** A number of the option's type within its limits; 0, with an error noted, if it is wrong. */
@@ -78,19 +142,56 @@ export class OptionReader {
     return spec.default;
   }
 
+  /** Yes or no, as Docker's users write it; no, with an error noted, if it is wrong. */
+  flag(spec: WithDefault): boolean {
+    const given = this.given(spec);
+    const written = given.text.toLowerCase();
+    if (trueWords.includes(written)) return true;
+    if (!falseWords.includes(written)) this.error(spec, given, 'is not understood');
+    return false;
+  }
+
   error(spec: OptionSpec, given: Given, problem: string): void {
-    const shown = spec.type === 'url' ? redactUrl(given.text) : given.text;
     const source = given.source ?? spec.name;
-    this.#errors.push(`${source}: ${show(shown)} ${problem}; allowed is ${spec.allowed}`);
+    this.#errors.add(
+      `${source}: ${shownValue(spec, given)} ${problem}; allowed is ${spec.allowed}`,
+    );
+  }
+
+  /** An error that no single value stands for. It must be free of secrets. */
+  fault(text: string): void {
+    this.#errors.add(text);
+  }
+
+  warn(text: string): void {
+    this.#warnings.add(text);
   }
 
   throwIfWrong(): void {
-    if (this.#errors.length > 0) throw new DriverError('invalid_option', this.#errors.join('; '));
+    if (this.#errors.size > 0) {
+      throw new DriverError('invalid_option', [...this.#errors].join('; '));
+    }
   }
+}
+
+function textOf(values: Env, name: string): string {
+  // Names come from outside: "constructor" must not find what every object has.
+  return Object.hasOwn(values, name) ? (values[name]?.trim() ?? '') : '';
 }
 
 function envSource({ name, env }: OptionSpec): string {
   return name === env ? env : `${env} (plugin setting of ${name})`;
+}
+
+function wideSource(name: string): string {
+  return `${name} (in HOLDFAST_OPTS)`;
+}
+
+function shownValue(spec: OptionSpec, given: Given): string {
+  // A password with a ; in it cuts HOLDFAST_OPTS short, and the URL before its @.
+  const isCut = given.rank === rank.wide || given.rank === rank.ownWide;
+  if (spec.secret === true || (spec.type === 'url' && isCut)) return redacted;
+  return show(spec.type === 'url' ? redactUrl(given.text) : given.text);
 }
 
 function parseNumber(spec: OptionSpec, text: string): number | undefined {

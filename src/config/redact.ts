@@ -10,10 +10,11 @@ export const redacted = '***';
 /**
  * The text with userinfo, query values and fragment replaced. When in doubt it
  * takes out more: everything up to the LAST `@`, since an unescaped `/`, `?` or
- * `#` in a password moves the rest of it out of what a URL parser calls userinfo.
+ * `#` in a password moves the rest of it out of what a URL parser calls userinfo;
+ * and all that follows a colon without a port, which may be a URL cut before its `@`.
  */
 export function redactUrl(text: string): string {
-  return redactQuery(redactUserinfo(text));
+  return redactPortless(redactQuery(redactUserinfo(text)));
 }
 
 function redactUserinfo(text: string): string {
@@ -30,4 +31,13 @@ function redactQuery(text: string): string {
   if (mark < 0) return shown;
   const query = shown.slice(mark + 1).replace(/=[^&#]*/g, `=${redacted}`);
   return `${shown.slice(0, mark)}?${query}`;
+}
+
+function redactPortless(text: string): string {
+  for (const { 0: found, index } of text.matchAll(/\[[0-9a-f:.]*\]|:(?!\/\/)/gi)) {
+    if (found !== ':') continue;
+    const isPort = /^\d{1,5}(?:[/?#,\s]|$)/.test(text.slice(index + 1, index + 7));
+    if (!isPort) return `${text.slice(0, index + 1)}${redacted}`;
+  }
+  return text;
 }

@@ -2,34 +2,11 @@
  * What the options of one container come to: plain data that can be cloned to a
  * worker thread. It holds passwords, so it must never be logged as a whole.
  */
-import { createHash } from 'node:crypto';
 import type { ListenAddress } from '../base/listen-address.ts';
-import type { BasicAuth } from './endpoint-url.ts';
+import type { EndpointSettings } from './endpoint-settings.ts';
 import type { ExternalLabel } from './external-labels.ts';
 
-/** One place to ship to, and how. */
-export interface EndpointSettings {
-  /** Stable identity of the queue: hex of `endpointKey`. */
-  readonly key: string;
-  /** Name of the endpoint; '' for the one that has none. */
-  readonly name: string;
-  /** Complete push URL without userinfo. */
-  readonly url: string;
-  /** Secret. */
-  readonly basicAuth?: BasicAuth;
-  /** Sent as X-Scope-OrgID. */
-  readonly tenantId?: string;
-  /** Bytes before compression; 16 KiB to 64 MiB, default 1 MiB. */
-  readonly batchSizeBytes: number;
-  /** Default 1,000. */
-  readonly batchWaitMs: number;
-  /** For one push as a whole; default 10,000. */
-  readonly timeoutMs: number;
-  /** Default 500; never above `maxBackoffMs`. */
-  readonly minBackoffMs: number;
-  /** Default 300,000. */
-  readonly maxBackoffMs: number;
-}
+export { type EndpointSettings, endpointKey } from './endpoint-settings.ts';
 
 /** How the log of one container is kept on disk. Infinity stands for no limit. */
 export interface LogSettings {
@@ -55,8 +32,8 @@ export interface LogSettings {
 
 /** What the log-opts of one container and the plugin's defaults come to. */
 export interface ContainerSettings {
-  /** Absent: logs stay on the host. */
-  readonly endpoint?: EndpointSettings;
+  /** No two with one `key`; none: logs stay on the host. */
+  readonly endpoints: readonly EndpointSettings[];
   /** Values are templates that are known to compile. */
   readonly externalLabels: readonly ExternalLabel[];
   readonly log: LogSettings;
@@ -75,16 +52,12 @@ export interface PluginSettings {
   /** Stored bytes of all containers together; Infinity for no limit. */
   readonly walMaxBytes: number;
   readonly walMinFree: MinFree;
+  /** 1 to 8, default 1. */
+  readonly deliveryThreads: number;
+  /** What an endpoint has not got is kept so long after nothing names it; default 24 h. */
+  readonly endpointGraceMs: number;
+  /** Kept of what endpoints refuse, for all of them together; default 64 MiB, 0 for none. */
+  readonly rejectedMaxBytes: number;
   /** Undefined: metrics are not served. */
   readonly metricsAddress: ListenAddress | undefined;
-}
-
-/**
- * What tells endpoints apart: SHA-256, in hex, of name, URL without userinfo and
- * tenant. A new password or batch size keeps the queue, and so what waits in it.
- */
-export function endpointKey(name: string, url: string, tenantId: string | undefined): string {
-  return createHash('sha256')
-    .update(JSON.stringify([name, url, tenantId ?? '']))
-    .digest('hex');
 }

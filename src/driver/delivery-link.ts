@@ -1,7 +1,8 @@
 /**
  * Connects the registry of containers with delivery: plans each stream, and holds back what
  * comes out of order, because a plan may have to wait for the disk once. Settings that are
- * wrong by now keep the container's logs where they are and are told loudly.
+ * wrong by now keep the container's logs where they are and are told loudly. What an endpoint has
+ * not got that is named no more is held for a while, and let go of then.
  */
 import { DriverError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -20,15 +21,21 @@ export interface DeliveryPort {
 /** What the link needs; `containers` only when the first signal comes. */
 export interface DeliveryLinkOptions {
   delivery: DeliveryPort;
-  containers: () => Containers;
+  containers: () => Pick<Containers, 'setLocal' | 'released'>;
   registry: EndpointRegistry;
   env: Readonly<Record<string, string | undefined>>;
   host: string;
   log: Log;
+  /** How long data is held for an endpoint that settings name no more, in milliseconds. */
+  graceMs: number;
+  /** Observed time, in milliseconds. */
+  now: () => number;
 }
 
 /** A disk that fails now may do better in this time, in milliseconds. */
 const retryMs = 10_000;
+/** A timer takes no longer time than this, in milliseconds; the rest is waited for by another. */
+const timerMsMax = 2 ** 31 - 1;
 
 /** See the module comment. */
 export class DeliveryLink implements ContainersHooks {
@@ -53,7 +60,7 @@ export class DeliveryLink implements ContainersHooks {
       );
       // Wrong settings stay wrong until the plugin starts again; a disk may recover by itself.
       const isWrong = error instanceof DriverError && error.code === 'invalid_option';
-      if (!isWrong) setTimeout(() => this.#retry(stream, token), retryMs).unref();
+      if (!isWrong) this.#planAgain(stream, token, retryMs);
     });
   }
 
@@ -63,23 +70,33 @@ export class DeliveryLink implements ContainersHooks {
 
   onRelease(containerId: string): void {
     this.#planning.delete(containerId);
+    this.#options.registry.forget(containerId);
     if (this.#shipping.delete(containerId)) this.#options.delivery.release(containerId);
     // The registry is in the middle of its own work: it hears of this in a tick of its own.
     else setImmediate(() => this.#options.containers().released(containerId));
   }
 
-  #retry(stream: DeliverableStream, token: symbol): void {
-    if (this.#planning.get(stream.record.containerId) === token) this.onStream(stream);
+  #planAgain(stream: DeliverableStream, token: symbol, afterMs: number): void {
+    const retry = (): void => {
+      if (this.#planning.get(stream.record.containerId) === token) this.onStream(stream);
+    };
+    setTimeout(retry, Math.min(afterMs, timerMsMax)).unref();
   }
 
   async #plan(stream: DeliverableStream, token: symbol): Promise<void> {
-    const { env, host, registry, delivery } = this.#options;
-    const plan = await planDelivery(stream, env, host, registry);
+    const { env, host, registry, delivery, graceMs, now } = this.#options;
     const { containerId } = stream.record;
+    const plan = await planDelivery(stream, env, host, registry);
     if (this.#planning.get(containerId) !== token) return;
-    this.#options.containers().setLocal(containerId, plan === undefined);
+    const namedIds = plan?.endpoints.map(({ endpointId }) => endpointId) ?? [];
+    const nowMs = now();
+    const pins = registry.pinsOf({ containerId, namedIds, nowMs, graceMs });
+    // Without endpoints nothing is read, but what one has not got is not history yet.
+    const isLocal = plan === undefined && pins.ids.length === 0;
+    this.#options.containers().setLocal(containerId, isLocal);
+    if (pins.endAtMs !== undefined) this.#planAgain(stream, token, pins.endAtMs - nowMs);
     if (plan === undefined) return;
     this.#shipping.add(containerId);
-    delivery.stream(plan);
+    delivery.stream({ ...plan, pinnedIds: pins.ids });
   }
 }

@@ -1,30 +1,40 @@
 /**
  * From a container's record and the plugin's settings to what delivery is told: which
- * endpoint, under which labels. Resolved anew at each start of the plugin, so that a
+ * endpoints, under which labels. Resolved anew at each start of the plugin, so that a
  * corrected setting reaches containers that ended long ago too.
  */
 import type { DeliverableStream } from '../capture/open-log.ts';
 import { parseLogOpts } from '../config/parse.ts';
-import type { ContainerSettings } from '../config/settings.ts';
+import type { EndpointSettings } from '../config/settings.ts';
 import { buildSelector, type CompiledLabel } from '../pipeline/labels.ts';
 import { compileTemplate } from '../pipeline/template.ts';
 import type { EndpointRegistry } from '../wal/index.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** One endpoint of a stream. */
+export interface PlannedEndpoint {
+  /** The number by which cursors know it. */
+  endpointId: number;
+  endpoint: EndpointSettings;
+  /** Selectors of the two streams of lines. */
+  labels: { stdout: string; stderr: string };
+}
+
 /** Where a stream goes; the shape that a delivery thread takes. */
 export interface DeliveryPlan {
   containerId: string;
   directory: string;
   committed: SharedArrayBuffer;
-  endpointId: number;
-  endpoint: NonNullable<ContainerSettings['endpoint']>;
-  labels: { stdout: string; stderr: string };
+  /** At least one; no two with one key. */
+  endpoints: PlannedEndpoint[];
+  /** Endpoints that settings name no more and whose data is still kept. */
+  pinnedIds: number[];
 }
 
 /**
- * The plan for one stream; undefined when no endpoint is set and logs stay on the host.
- * Rejects with `invalid_option` when settings are wrong by now.
+ * The plan for one stream, with nothing pinned; undefined when no endpoint is set and logs stay
+ * on the host. Rejects with `invalid_option` when settings are wrong by now.
  */
 export async function planDelivery(
   stream: DeliverableStream,
@@ -33,16 +43,20 @@ export async function planDelivery(
   registry: EndpointRegistry,
 ): Promise<DeliveryPlan | undefined> {
   const { containerId, containerName, logOpts } = stream.record;
-  const { endpoint, externalLabels } = parseLogOpts(logOpts, env).settings;
-  if (endpoint === undefined) return undefined;
+  const { endpoints, externalLabels } = parseLogOpts(logOpts, env).settings;
+  if (endpoints.length === 0) return undefined;
   const external: CompiledLabel[] = externalLabels.map(({ name, value }) => ({
     name,
     value: compileTemplate(value),
   }));
   const selectorOf = (source: string): string =>
     buildSelector(external, { containerName, host, source });
-  const { directory, committed } = stream;
   const labels = { stdout: selectorOf('stdout'), stderr: selectorOf('stderr') };
-  const endpointId = await registry.idOf(endpoint.key);
-  return { containerId, directory, committed, endpointId, endpoint, labels };
+  const ids = await Promise.all(endpoints.map(({ key }) => registry.idOf(key)));
+  const { directory, committed } = stream;
+  const planned = endpoints.flatMap((endpoint, index) => {
+    const endpointId = ids[index];
+    return endpointId === undefined ? [] : [{ endpointId, endpoint, labels }];
+  });
+  return { containerId, directory, committed, endpoints: planned, pinnedIds: [] };
 }

@@ -116,7 +116,14 @@ export class PushBatch {
     if (this.#output.length < this.#sizeBytes) {
       this.#output = Buffer.allocUnsafeSlow(roundUp(this.#sizeBytes));
     }
-    const output = this.#output;
+    return this.#output.subarray(0, this.encodeInto(this.#output));
+  }
+
+  /**
+   * Writes the push request to the beginning of `output`, which must have `sizeBytes`. Returns
+   * its length.
+   */
+  encodeInto(output: Buffer): number {
     let at = 0;
     for (let handle = 0; handle < this.#handles.size; handle++) {
       const slot = this.#slots[handle];
@@ -126,7 +133,7 @@ export class PushBatch {
       at += slot.buffer.copy(output, at, 0, slot.length);
     }
     if (at !== this.#sizeBytes) throw new Error(`encoded ${at} bytes of ${this.#sizeBytes}`);
-    return output.subarray(0, at);
+    return at;
   }
 
   /** Forgets all entries and handles and keeps a bounded part of the memory. */

@@ -1,10 +1,19 @@
 /**
- * The metrics, as Prometheus reads them. All but the two histograms are filled from plain
- * numbers at the moment of a scrape; nothing here may be called for each read or write.
+ * The metrics, as Prometheus reads them. All but two histograms are filled from plain numbers
+ * at the moment of a scrape; nothing here may be called for each read or write.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { counters, gauges, type Series } from './series.ts';
-import type { MetricsSource, WalTotals, WalUsage } from './source.ts';
+import { version } from '../base/version.ts';
+import {
+  type EndpointSeries,
+  endpointCounters,
+  endpointGauges,
+  gapCounters,
+  toldOf,
+} from './delivery-series.ts';
+import { type HistogramSample, histogramSamples } from './read-histogram.ts';
+import { counters, gauges, type Series, type Values } from './series.ts';
+import type { EndpointFigures, MetricsSource, WalTotals, WalUsage } from './source.ts';
 
 /** What can be told and observed. */
 export interface Metrics {
@@ -21,34 +30,36 @@ export interface Metrics {
 const sealBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const syncBuckets = [0.001, 0.0025, 0.005, ...sealBuckets];
 
+/** What a page is made of; asked for once, so that all of it is of one moment. */
+interface Scrape {
+  readonly totals: WalTotals;
+  readonly usage: WalUsage;
+  readonly endpoints: readonly EndpointFigures[];
+}
+
+/** Puts in what is true at the moment of a scrape. */
+type Fill = (scrape: Scrape) => void;
+/** Undefined: not known now. */
+type Sample = readonly [labels: Record<string, string>, value: number | undefined];
+
 /** Metrics that read this source at each scrape. */
 export function createMetrics(source: MetricsSource): Metrics {
   // One of its own, because the package's global one would be shared by all tests of a process.
   const registry = new Registry();
-  const fillCounters = counters.map(({ read, ...series }) => {
-    const counter = new Counter({ ...configOf(series), registers: [registry] });
-    return (totals: WalTotals): void => {
-      counter.reset();
-      for (const [value, number] of read(totals)) counter.inc(labelsOf(series, value), number ?? 0);
-    };
-  });
-  const fillGauges = gauges.map(({ read, ...series }) => {
-    const gauge = new Gauge({ ...configOf(series), registers: [registry] });
-    return (usage: WalUsage): void => {
-      for (const [value, number] of read(usage)) {
-        if (number === undefined) gauge.remove(labelsOf(series, value));
-        else gauge.set(labelsOf(series, value), number);
-      }
-    };
-  });
+  const requests = new ReadHistogram(registry, source.requestSecondsBounds);
+  const fills: Fill[] = [
+    ...processFills(registry),
+    ...endpointFills(registry),
+    ({ endpoints }) => requests.fill(endpoints),
+  ];
   const seal = histogram(registry, 'seal_seconds', 'Time to compress a segment', sealBuckets);
   const sync = histogram(registry, 'sync_seconds', 'Time to sync a file', syncBuckets);
   return {
     contentType: registry.contentType,
     render: async () => {
-      for (const fill of fillCounters) fill(source.counters);
       const usage = source.usage();
-      for (const fill of fillGauges) fill(usage);
+      const scrape = { totals: source.counters, usage, endpoints: source.endpoints() };
+      for (const fill of fills) fill(scrape);
       return registry.metrics();
     },
     observeSeal: (seconds) => observe(seal, seconds),
@@ -56,16 +67,109 @@ export function createMetrics(source: MetricsSource): Metrics {
   };
 }
 
-function configOf({ name, help, label }: Series): {
-  name: string;
-  help: string;
-  labelNames: string[];
-} {
-  return { name: `holdfast_${name}`, help, labelNames: label === undefined ? [] : [label] };
+/** What the process and its log have, without regard to endpoints. */
+function processFills(registry: Registry): Fill[] {
+  const build = { name: 'build_info', help: 'The program that runs', label: 'version' };
+  return [
+    gaugeFill(registry, build, [], () => [[{ version }, 1]]),
+    ...counters.map(({ read, ...series }) =>
+      counterFill(registry, series, [], ({ totals }) => samplesOf(series, {}, read(totals))),
+    ),
+    ...gauges.map(({ read, ...series }) =>
+      gaugeFill(registry, series, [], ({ usage }) => samplesOf(series, {}, read(usage))),
+    ),
+  ];
 }
 
-function labelsOf({ label }: Series, value: string): Record<string, string> {
-  return label === undefined ? {} : { [label]: value };
+/** What each endpoint has. */
+function endpointFills(registry: Registry): Fill[] {
+  const perEndpoint =
+    ({ read, ...series }: EndpointSeries) =>
+    ({ endpoints }: Scrape): Sample[] =>
+      endpoints.flatMap((of) => samplesOf(series, { endpoint: of.endpoint }, read(of)));
+  const names = ['endpoint'];
+  return [
+    ...endpointCounters.map((series) => counterFill(registry, series, names, perEndpoint(series))),
+    ...endpointGauges.map((series) => gaugeFill(registry, series, names, perEndpoint(series))),
+    ...gapCounters.map(({ read, ...series }) =>
+      counterFill(registry, series, names, ({ totals, endpoints }) =>
+        [...toldOf(totals, endpoints)].map(
+          ([endpoint, reason, gap]): Sample => [{ endpoint, reason }, read(gap)],
+        ),
+      ),
+    ),
+  ];
+}
+
+function samplesOf({ label }: Series, labels: Record<string, string>, values: Values): Sample[] {
+  return [...values].map(([value, number]) => [
+    label === undefined ? labels : { ...labels, [label]: value },
+    number,
+  ]);
+}
+
+/** All is set anew, so that an endpoint that is gone leaves nothing behind. */
+function counterFill(
+  registry: Registry,
+  series: Series,
+  labels: readonly string[],
+  samples: (scrape: Scrape) => readonly Sample[],
+): Fill {
+  const into = new Counter({ ...configOf(series, labels), registers: [registry] });
+  return (scrape) => {
+    into.reset();
+    for (const [names, value = 0] of samples(scrape)) into.inc(names, value);
+  };
+}
+
+function gaugeFill(
+  registry: Registry,
+  series: Series,
+  labels: readonly string[],
+  samples: (scrape: Scrape) => readonly Sample[],
+): Fill {
+  const into = new Gauge({ ...configOf(series, labels), registers: [registry] });
+  return (scrape) => {
+    into.reset();
+    for (const [names, value] of samples(scrape)) {
+      if (value === undefined) into.remove(names);
+      else into.set(names, value);
+    }
+  };
+}
+
+/** A histogram whose buckets were counted elsewhere. */
+class ReadHistogram extends Histogram {
+  readonly #config: ReturnType<typeof configOf>;
+  readonly #bounds: readonly number[];
+  #samples: HistogramSample[] = [];
+
+  constructor(registry: Registry, bounds: readonly number[]) {
+    const series = { name: 'delivery_request_seconds', help: 'Time of one request' };
+    const config = configOf(series, ['endpoint']);
+    super({ ...config, buckets: [...bounds], registers: [registry] });
+    this.#config = config;
+    this.#bounds = bounds;
+  }
+
+  fill(endpoints: readonly EndpointFigures[]): void {
+    const { name } = this.#config;
+    this.#samples = endpoints.flatMap((of) => histogramSamples(name, this.#bounds, of));
+  }
+
+  /** What the package asks when it writes the page. */
+  async getForPromString(): Promise<object> {
+    const { name, help } = this.#config;
+    return { name, help, type: 'histogram', values: this.#samples, aggregator: 'sum' };
+  }
+}
+
+function configOf(
+  { name, help, label }: Series,
+  labels: readonly string[] = [],
+): { name: string; help: string; labelNames: string[] } {
+  const labelNames = label === undefined ? [...labels] : [...labels, label];
+  return { name: `holdfast_${name}`, help, labelNames };
 }
 
 function histogram(registry: Registry, name: string, help: string, buckets: number[]): Histogram {

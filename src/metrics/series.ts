@@ -1,6 +1,6 @@
 /**
- * The table of metrics that are read at each scrape: name, meaning, and where the number is.
- * A label has few and fixed values: never a container, never an endpoint's address.
+ * The table of metrics of the process and its log that are read at each scrape: name, meaning,
+ * and where the number is. A label has few and fixed values: never a container.
  */
 import { writeErrorClasses } from '../base/wal-counters.ts';
 import type { WalTotals, WalUsage } from './source.ts';
@@ -14,7 +14,7 @@ export interface Series {
 }
 
 /** Values by that label; '' where there is none. Undefined: not known now. */
-type Values = Iterable<readonly [string, number | undefined]>;
+export type Values = Iterable<readonly [string, number | undefined]>;
 
 /** What only grows. */
 export const counters: readonly (Series & { readonly read: (totals: WalTotals) => Values })[] = [
@@ -52,18 +52,6 @@ export const counters: readonly (Series & { readonly read: (totals: WalTotals) =
     read: ({ gaps }) => [...gaps].map(([reason, gap]) => [reason, gap.frames]),
   },
   {
-    name: 'delivery_gap_bytes_total',
-    help: 'Bytes that endpoints were told are missing',
-    label: 'reason',
-    read: ({ told }) => [...told].map(([reason, gap]) => [reason, gap.bytes]),
-  },
-  {
-    name: 'delivery_gap_frames_total',
-    help: 'Frames that endpoints were told are missing',
-    label: 'reason',
-    read: ({ told }) => [...told].map(([reason, gap]) => [reason, gap.frames]),
-  },
-  {
     name: 'wal_write_errors_total',
     help: 'Writes that the disk refused or cut short',
     label: 'errno',
@@ -98,6 +86,11 @@ export const counters: readonly (Series & { readonly read: (totals: WalTotals) =
     name: 'wal_quarantined_bytes_total',
     help: 'Damaged bytes copied aside',
     read: (totals) => one(totals.quarantinedBytes),
+  },
+  {
+    name: 'rejected_lost_entries_total',
+    help: 'Entries that endpoints refused and that could not be kept',
+    read: (totals) => one(totals.rejectedLostEntries),
   },
 ];
 
@@ -147,12 +140,18 @@ export const gauges: readonly (Series & { readonly read: (usage: WalUsage) => Va
     read: (usage) => one(usage.pausedFifos),
   },
   {
+    name: 'rejected_stored_bytes',
+    help: 'Bytes on disk of entries that endpoints refused',
+    read: (usage) => one(usage.rejectedBytes),
+  },
+  {
     name: 'log_readers',
     help: 'Answers to docker logs that are under way',
     read: (usage) => one(usage.logReaders),
   },
 ];
 
-function one(value: number | undefined): Values {
+/** The one value of a metric without a label. */
+export function one(value: number | undefined): Values {
   return [['', value]];
 }

@@ -24,12 +24,48 @@ export interface WalUsage {
   readonly recoverySeconds: number | undefined;
   /** FIFOs that are not read because the log is full. */
   readonly pausedFifos: number;
+  /** Bytes on disk of entries that endpoints refused. */
+  readonly rejectedBytes: number;
   /** `docker logs` and the like that are being answered. */
   readonly logReaders: number;
+}
+
+/** What one endpoint got since the process started, and what waits for it now. */
+export interface EndpointFigures {
+  /** What people call it; few are different. */
+  readonly endpoint: string;
+  readonly deliveredEntries: number;
+  /** Before compression. */
+  readonly deliveredBytes: number;
+  /** Bodies of requests, every attempt. */
+  readonly sentBytes: number;
+  /** By reason. */
+  readonly rejectedEntries: Readonly<Record<string, number>>;
+  /** By cause. */
+  readonly retries: Readonly<Record<string, number>>;
+  /** `buckets` are cumulative, one for each bound; `count` is all of them. */
+  readonly requestSeconds: {
+    readonly buckets: readonly number[];
+    readonly sum: number;
+    readonly count: number;
+  };
+  /** Not acknowledged, and the age of the oldest of it. */
+  readonly backlogBytes: number;
+  readonly backlogEntries: number;
+  readonly backlogSeconds: number;
+  /** Batches under way. */
+  readonly inFlight: number;
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  /** Containers that ship there. */
+  readonly streams: number;
 }
 
 /** What is asked at each scrape. */
 export interface MetricsSource {
   readonly counters: WalTotals;
+  /** Upper bounds of the buckets of `requestSeconds`, rising. */
+  readonly requestSecondsBounds: readonly number[];
   usage(): WalUsage;
+  /** No two of the same name. */
+  endpoints(): readonly EndpointFigures[];
 }

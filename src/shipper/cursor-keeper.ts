@@ -5,21 +5,7 @@
  */
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type CursorFile, type StreamPlace } from '../wal/index.ts';
-
-/** One stream's cursor for one endpoint. */
-export interface KeptCursor {
-  containerId: string;
-  endpointId: number;
-  file: CursorFile;
-  ackLsn: number;
-  ackOrdinal: number;
-  place: StreamPlace;
-  /** Segment of the last cursor that is on the platter. */
-  durableSequence: number;
-  /** Position of that cursor: what lies before it may be unlinked; 0 when that is not known. */
-  durableLsn: number;
-}
+import type { ContainerCursors, KeptCursor } from './container-cursors.ts';
 
 /** Between two rounds of writing, in milliseconds; more cursors make the round later. */
 const roundMsMin = 100;
@@ -28,11 +14,11 @@ const roundMsPerCursor = 1;
 /** See the module comment. */
 export class CursorKeeper {
   readonly #log: Log;
-  readonly #onWritten: (cursor: KeptCursor) => void;
+  readonly #onWritten: (container: ContainerCursors) => void;
   readonly #dirty = new Set<KeptCursor>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: Log, onWritten: (cursor: KeptCursor) => void) {
+  constructor(log: Log, onWritten: (container: ContainerCursors) => void) {
     this.#log = log;
     this.#onWritten = onWritten;
   }
@@ -44,9 +30,11 @@ export class CursorKeeper {
     this.#timer ??= setTimeout(() => this.flush(), delayMs);
   }
 
-  /** The container is let go of. */
-  forget(cursor: KeptCursor): void {
-    this.#dirty.delete(cursor);
+  /** The container is let go of: nothing more is written to its directory. */
+  forget(container: ContainerCursors): void {
+    for (const cursor of this.#dirty) {
+      if (cursor.container === container) this.#dirty.delete(cursor);
+    }
   }
 
   /** Writes all that have moved. A cursor that cannot be written is tried again next round. */
@@ -69,19 +57,15 @@ export class CursorKeeper {
   }
 
   #write(cursor: KeptCursor): boolean {
-    const { endpointId, ackLsn, ackOrdinal, place, containerId } = cursor;
-    const durable = place.sequence > cursor.durableSequence;
+    const { container } = cursor;
+    const { containerId } = container;
     try {
-      cursor.file.set({ endpointId, ackLsn, ackOrdinal, place, ackedAtMs: Date.now() }, durable);
+      container.write(cursor, Date.now());
     } catch (error) {
       this.#log.error({ containerId, cause: messageOf(error) }, 'a cursor cannot be written');
       return false;
     }
-    if (durable) {
-      cursor.durableSequence = place.sequence;
-      cursor.durableLsn = ackLsn;
-    }
-    this.#onWritten(cursor);
+    this.#onWritten(container);
     return true;
   }
 }

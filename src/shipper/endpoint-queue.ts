@@ -1,256 +1,356 @@
 /**
- * The delivery loop of one endpoint: fills batches from its containers in turn, compresses
- * each once, sends them in order, and moves cursors only on an answer. While one batch is
- * under way the next ones are made; there are never more than three, however long an outage.
+ * The delivery loop of one endpoint: fills batches from its containers in turn, has them sent,
+ * several at once where order allows, and moves cursors only on a verdict. While the endpoint
+ * is down it holds nothing and reads nothing, however long that takes.
  */
-import { nextDelayMs } from '../base/backoff.ts';
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { PushBatch } from '../encode/push-batch.ts';
-import { compressBlock } from '../encode/snappy.ts';
-import type { SendResult, Sink } from '../sink/sink.ts';
-import type { SourcePosition, StreamSource } from './stream-source.ts';
+import type { BufferPool } from '../encode/buffer-pool.ts';
+import type { RejectedEntry } from '../rejected/entry.ts';
+import type { Sink } from '../sink/sink.ts';
+import { type Batch, createLane, isBusy, type Lane } from './batch.ts';
+import { BatchSize } from './batch-size.ts';
+import { Breaker } from './breaker.ts';
+import type { EndpointOptions } from './endpoint-options.ts';
+import type { ToldLoss } from './fill-target.ts';
+import { gaugesOf } from './gauges.ts';
+import { HeldBatches } from './held-batches.ts';
+import { Pace } from './pace.ts';
+import type { QueueGauges, QueueMeter } from './queue-stats.ts';
+import { type Outcome, Sender } from './sender.ts';
+import type { SourceMark, StreamSource } from './stream-source.ts';
+import { Turns } from './turns.ts';
 import { Wakeup } from './wakeup.ts';
 
-/** How an endpoint wants to be served; times in milliseconds. */
-export interface QueueOptions {
-  batchSizeBytes: number;
-  batchWaitMs: number;
-  minBackoffMs: number;
-  maxBackoffMs: number;
+/** What a queue needs; `nowMs` is monotonic. */
+export interface EndpointQueueOptions {
+  readonly endpoint: EndpointOptions;
+  readonly sink: Sink;
+  readonly log: Log;
+  readonly meter: QueueMeter;
+  /** Memory of requests; all queues of a thread may share one. */
+  readonly pool: BufferPool;
+  readonly nowMs?: () => number;
+  readonly onAcknowledged: (source: StreamSource, position: SourceMark) => void;
+  /** A loss was told of in a batch that is settled. */
+  readonly onLoss: (loss: ToldLoss) => void;
+  readonly onRejected: (entries: RejectedEntry[]) => void;
 }
 
-/** What a queue has done since it began. */
-export interface QueueCounts {
-  deliveredEntries: number;
-  rejectedEntries: number;
-  retries: number;
-}
-
-type Positions = Map<StreamSource, SourcePosition>;
-
-/** A waiting endpoint is spoken of once in this time. */
+/** Requests under way at most, and while the last one failed. */
+const inFlightMax = 4;
+const inFlightMaxAfterFailure = 1;
+/** What goes to an endpoint that may still be down. */
+const probeBytesMax = 16 * 1024;
+/** The loop reads no longer than this before others on the thread get a turn, in milliseconds. */
+const sliceMs = 5;
+/** A stream that cannot be read is spoken of once in this time, in milliseconds. */
 const complaintMs = 60_000;
 
 /** See the module comment. */
 export class EndpointQueue {
-  readonly counts: QueueCounts = { deliveredEntries: 0, rejectedEntries: 0, retries: 0 };
-  #options: QueueOptions;
-  #sink: Sink;
-  readonly #log: Log;
-  readonly #onAcknowledged: (source: StreamSource, position: SourcePosition) => void;
-  readonly #sources = new Set<StreamSource>();
-  readonly #ready = new Set<StreamSource>();
+  readonly #options: EndpointQueueOptions;
+  readonly #nowMs: () => number;
+  readonly #lanes = new Map<StreamSource, Lane>();
+  readonly #turns = new Turns<Lane>();
+  readonly #held: HeldBatches;
+  readonly #breaker: Breaker;
+  readonly #size: BatchSize;
+  readonly #pace: Pace;
+  readonly #sender: Sender;
   readonly #wakeup = new Wakeup();
-  readonly #stopping = new AbortController();
+  readonly #sends = new Set<Promise<void>>();
   readonly #stopped: Promise<void>;
-  #isSending = false;
-  #sentAtMs = Number.NEGATIVE_INFINITY;
-  #complainedAtMs = Number.NEGATIVE_INFINITY;
+  #isStopping = false;
+  /** Failed sends of batches that were given back since the last verdict. */
+  #attempts = 0;
+  #drain: { endMs: number; done: () => void } | undefined;
 
-  constructor(
-    options: QueueOptions,
-    sink: Sink,
-    log: Log,
-    onAcknowledged: (source: StreamSource, position: SourcePosition) => void,
-  ) {
+  constructor(options: EndpointQueueOptions) {
     this.#options = options;
-    this.#sink = sink;
-    this.#log = log;
-    this.#onAcknowledged = onAcknowledged;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    const { endpoint, sink, log, meter, onRejected, pool } = options;
+    const { minBackoffMs: minMs, maxBackoffMs: maxMs } = endpoint;
+    this.#held = new HeldBatches(pool);
+    this.#breaker = new Breaker({ minMs, maxMs });
+    this.#size = new BatchSize(endpoint.batchSizeBytes);
+    this.#pace = new Pace(endpoint.batchWaitMs);
+    const rules = { breaker: this.#breaker, size: this.#size, pace: this.#pace };
+    const nowMs = this.#nowMs;
+    this.#sender = new Sender({ endpoint, sink, log, meter, onRejected, nowMs, ...rules });
     this.#stopped = this.#run();
   }
 
   /** How many containers ship through this queue. */
   get size(): number {
-    return this.#sources.size;
+    return this.#lanes.size;
   }
 
-  /** From now on serves the same endpoint like this, for instance with a new password. */
-  configure(options: QueueOptions, sink: Sink): void {
-    const former = this.#sink;
-    this.#options = options;
-    this.#sink = sink;
-    // What is under way keeps its sink until it is answered: sent again, it would come twice.
-    if (!this.#isSending) void former.close();
-  }
-
-  add(source: StreamSource): void {
-    this.#sources.add(source);
+  /** Takes up a source; `unreadSinceMs` is the age of what it has to read, as far as is known. */
+  add(source: StreamSource, unreadSinceMs?: number): void {
+    this.#lanes.set(source, createLane(source, unreadSinceMs));
     this.wake(source);
   }
 
   /** Lets go of a container; a batch that is under way still goes out, without effect on it. */
   remove(source: StreamSource): void {
-    this.#sources.delete(source);
-    this.#ready.delete(source);
+    const lane = this.#lanes.get(source);
+    if (lane === undefined) return;
+    lane.isGone = true;
+    this.#lanes.delete(source);
+    this.#turns.remove(lane);
     source.close();
+    this.#wakeup.signal();
   }
 
   /** There is something to read. */
   wake(source: StreamSource): void {
-    if (!this.#sources.has(source)) return;
-    this.#ready.add(source);
+    const lane = this.#lanes.get(source);
+    if (lane === undefined) return;
+    lane.unreadSinceMs ??= Date.now();
+    this.#turns.wake(lane, isBusy(lane));
     this.#wakeup.signal();
   }
 
   /** Finds what no signal told of: more to read, or a partial line that waited long enough. */
-  poll(nowMs: number): void {
-    for (const source of this.#sources) {
-      if (source.hasMore || (source.partialDueAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
-        this.wake(source);
-      }
+  poll(): void {
+    const nowMs = this.#nowMs();
+    for (const source of this.#lanes.keys()) {
+      const dueAtMs = source.partialDueAtMs ?? Number.POSITIVE_INFINITY;
+      if (source.hasMore || dueAtMs <= nowMs) this.wake(source);
     }
+  }
+
+  /** What it holds now. */
+  gauges(): QueueGauges {
+    const breaker = this.#breaker.state(this.#nowMs());
+    return gaugesOf(this.#lanes.values(), this.#held.sending, breaker);
+  }
+
+  /**
+   * Resolves when all that is written is settled, when that cannot be before the time is over
+   * because the endpoint is down, or when it is over. Batches do not wait for others meanwhile.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    if (this.#isStopping) return;
+    await new Promise<void>((resolve) => {
+      this.#drain?.done();
+      this.#drain = { endMs: this.#nowMs() + timeoutMs, done: resolve };
+      for (const source of this.#lanes.keys()) if (!source.isReadUp) this.wake(source);
+      this.#wakeup.signal();
+    });
   }
 
   /** Stops at once. What was not answered counts as not sent. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#isStopping = true;
+    this.#drain?.done();
     this.#wakeup.signal();
-    await this.#sink.close();
+    await this.#sender.stop();
     await this.#stopped;
+    await Promise.all(this.#sends);
   }
 
   async #run(): Promise<void> {
-    const batch = new PushBatch();
-    let before = Promise.resolve();
-    let last = Promise.resolve();
-    while (!this.#stopping.signal.aborted) {
-      batch.reset();
-      const positions = await this.#fill(batch);
-      const { entries } = batch;
-      const body = entries > 0 ? compressBlock(batch.encode()) : undefined;
-      // While one body is sent, the next one waits for its turn, and a third is filled.
-      await before;
-      before = last;
-      last = this.#deliver(last, body, entries, positions);
+    while (!this.#isStopping) {
+      const nowMs = this.#nowMs();
+      const hasMore = this.#fill(nowMs);
+      this.#closeDue(nowMs, hasMore);
+      this.#sendReady(nowMs);
+      this.#checkDrain(nowMs);
+      if (hasMore) await setImmediate();
+      else await this.#wakeup.wait(this.#waitMs(nowMs));
     }
-    await last;
   }
 
-  /** Fills the batch until it is to go out, or the queue stops. */
-  async #fill(batch: PushBatch): Promise<Positions> {
-    const positions: Positions = new Map();
-    let dueAtMs: number | undefined;
-    while (!this.#stopping.signal.aborted) {
-      const now = performance.now();
-      const [source] = this.#ready;
-      if (source !== undefined) {
-        if (this.#fillFrom(source, batch, positions, now) === 'full') return positions;
-        if (batch.entries > 0)
-          dueAtMs ??= Math.max(now, this.#sentAtMs + this.#options.batchWaitMs);
-        continue;
-      }
-      if (batch.entries === 0 && positions.size > 0) return positions;
-      if (dueAtMs !== undefined && now >= dueAtMs) return positions;
-      await this.#wakeup.wait(dueAtMs === undefined ? undefined : dueAtMs - now);
+  /** Fills batches for a while. Returns whether there is more to do at once. */
+  #fill(nowMs: number): boolean {
+    const state = this.#breaker.state(nowMs);
+    if (state === 'open') return false;
+    const isProbe = state === 'half-open';
+    // One probe, and nothing else under way that could be taken for its answer.
+    if (isProbe && this.#held.size > 0) return false;
+    const endMs = nowMs + sliceMs;
+    let hasMore = true;
+    while (hasMore) {
+      const filled = this.#fillTurn(nowMs, isProbe);
+      if (filled === 'none') hasMore = false;
+      else if (filled === 'full' || this.#nowMs() >= endMs) break;
     }
-    return positions;
+    this.#held.tidy();
+    if (!isProbe) return hasMore;
+    for (const batch of this.#held.open) this.#close(batch);
+    return false;
   }
 
-  #fillFrom(
-    source: StreamSource,
-    batch: PushBatch,
-    positions: Positions,
-    nowMs: number,
-  ): 'full' | 'turn' | 'idle' {
-    this.#ready.delete(source);
-    const before = source.position.lsn;
-    const result = this.#fillOrComplain(source, batch, nowMs);
-    const { position } = source;
-    if (position.lsn !== before) positions.set(source, position);
-    // At the end of the ring: whoever has more waits until all others had their turn.
-    if (result !== 'idle') this.#ready.add(source);
+  /** One turn of one lane: those that have nothing under way go first. */
+  #fillTurn(nowMs: number, isProbe: boolean): 'none' | 'turn' | 'full' {
+    const sizeBytes = this.#size.bytesAt(nowMs);
+    const limitBytes = isProbe ? Math.min(probeBytesMax, sizeBytes) : sizeBytes;
+    for (const busy of [false, true]) {
+      const lane = this.#turns.next(busy);
+      const batch = lane && this.#held.openFor(lane, limitBytes);
+      if (lane === undefined || batch === undefined) continue;
+      if (batch.parts.size === 0 && isProbe) batch.attempts = this.#attempts;
+      const isFull = this.#read(lane, batch, nowMs) === 'full';
+      if (isFull) this.#close(batch);
+      return isFull ? 'full' : 'turn';
+    }
+    return 'none';
+  }
+
+  #read(lane: Lane, batch: Batch, nowMs: number): 'full' | 'turn' | 'idle' {
+    const { source } = lane;
+    const start = source.position;
+    const { push, refusedBytes } = batch;
+    const before = push.entries;
+    const result = this.#fillOrComplain(lane, batch, nowMs);
+    const notes = source.takeNotes();
+    const { lsn } = source.position;
+    const isPart = lsn !== start.lsn || push.entries !== before || notes !== undefined;
+    if (isPart || batch.refusedBytes !== refusedBytes) batch.add(lane, start, notes);
+    const lastMs = source.lastFrameMs;
+    if (result === 'idle') lane.unreadSinceMs = undefined;
+    else if (lastMs > 0) lane.unreadSinceMs = lastMs;
+    this.#turns.took(lane, Math.max(0, lsn - start.lsn), result !== 'idle');
     return result;
   }
 
   /** A stream that cannot be read now is left alone until the next poll; others go on. */
-  #fillOrComplain(source: StreamSource, batch: PushBatch, nowMs: number): 'full' | 'turn' | 'idle' {
+  #fillOrComplain(lane: Lane, batch: Batch, nowMs: number): 'full' | 'turn' | 'idle' {
     try {
-      return source.fill(batch, this.#options.batchSizeBytes, nowMs);
+      return lane.source.fill(batch, lane.deficitBytes, nowMs);
     } catch (error) {
-      const { containerId } = source;
-      this.#log.error({ containerId, cause: messageOf(error) }, 'a stream cannot be read now');
+      if (nowMs - lane.complainedAtMs < complaintMs) return 'idle';
+      lane.complainedAtMs = nowMs;
+      const { containerId } = lane.source;
+      const fields = { containerId, cause: messageOf(error) };
+      this.#options.log.error(fields, 'a stream cannot be read now');
       return 'idle';
     }
   }
 
-  /** Sends one batch when the one before it is through, and moves the cursors. */
-  async #deliver(
-    before: Promise<void>,
-    body: Buffer | undefined,
-    entries: number,
-    positions: Positions,
-  ): Promise<void> {
-    await before;
-    if (body !== undefined && !(await this.#send(body, entries))) return;
-    for (const [source, position] of positions) {
-      if (this.#sources.has(source)) this.#onAcknowledged(source, position);
+  /** Closes what need not wait any longer for more lines. */
+  #closeDue(nowMs: number, hasMore: boolean): void {
+    if (hasMore) return;
+    for (const batch of this.#held.open) {
+      if (batch.blockedBy.size > 0) continue;
+      if (batch.isBlank) this.#settle(batch);
+      else if (this.#maySend(nowMs) && nowMs >= this.#dueAtMs) this.#close(batch);
     }
   }
 
-  /** Sends until there is a verdict. Returns false when the queue stopped before. */
-  async #send(body: Buffer, entries: number): Promise<boolean> {
-    for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
-      const result = await this.#sendOnce(body);
-      if (result.kind === 'delivered') {
-        this.counts.deliveredEntries += entries;
-        if (attempt > 0) this.#log.info({ attempts: attempt + 1 }, 'the endpoint takes logs again');
-        return true;
+  get #dueAtMs(): number {
+    return this.#drain === undefined ? this.#pace.dueAtMs : Number.NEGATIVE_INFINITY;
+  }
+
+  #close(batch: Batch): void {
+    this.#held.close(batch);
+    for (const lane of batch.parts.keys()) this.#turns.setBusy(lane, isBusy(lane));
+    // Now and not when it is sent: others are under way meanwhile.
+    if (!batch.isBlank) batch.body = this.#options.sink.encode(batch.request);
+  }
+
+  #maySend(nowMs: number): boolean {
+    const { failures } = this.#breaker;
+    const max = failures > 0 ? inFlightMaxAfterFailure : inFlightMax;
+    return this.#held.sending < max && this.#breaker.waitMs(nowMs) === 0;
+  }
+
+  #sendReady(nowMs: number): void {
+    for (let batch = this.#held.next; batch !== undefined; batch = this.#held.next) {
+      if (batch.isBlank) {
+        this.#settle(batch);
+        continue;
       }
-      if (result.kind === 'rejected') {
-        this.counts.rejectedEntries += entries;
-        const { status, reason } = result;
-        const { rejectedEntries } = this.counts;
-        const fields = { status, reason, entries, rejectedEntries };
-        this.#log.error(fields, 'the endpoint refused entries of a batch');
-        return true;
-      }
-      this.counts.retries += 1;
-      const delayMs = Math.max(this.#delayMs(attempt), result.afterMs ?? 0);
-      this.#complain(result.reason, attempt, delayMs);
-      await this.#pause(delayMs);
+      if (this.#isStopping || !this.#maySend(nowMs)) return;
+      batch.state = 'sending';
+      const sent = this.#deliver(batch).finally(() => {
+        this.#sends.delete(sent);
+        this.#wakeup.signal();
+      });
+      this.#sends.add(sent);
     }
-    return false;
   }
 
-  async #sendOnce(body: Buffer): Promise<SendResult> {
-    const sink = this.#sink;
-    this.#sentAtMs = performance.now();
-    this.#isSending = true;
-    const result = await sink.send(body);
-    this.#isSending = false;
-    if (sink !== this.#sink) void sink.close();
-    return result;
+  async #deliver(batch: Batch): Promise<void> {
+    const outcome = await this.#attempt(batch);
+    if (outcome === 'cancelled') return;
+    if (outcome === 'settled') this.#settle(batch);
+    if (outcome === 'again') batch.state = 'waiting';
+    if (outcome === 'given-back') this.#giveBack(batch);
+    // This one included, if it is to be sent again.
+    if (this.#breaker.state(this.#nowMs()) !== 'closed') this.#letGo();
   }
 
-  #delayMs(attempt: number): number {
-    const { minBackoffMs: minMs, maxBackoffMs: maxMs } = this.#options;
-    return nextDelayMs(attempt, { minMs, maxMs });
+  async #attempt(batch: Batch): Promise<Outcome> {
+    try {
+      return await this.#sender.attempt(batch);
+    } catch (error) {
+      this.#options.log.error({ cause: messageOf(error) }, 'a batch cannot be sent now');
+      this.#breaker.failed(this.#nowMs(), { cause: 'outage' });
+      return this.#isStopping ? 'cancelled' : 'given-back';
+    }
   }
 
-  #complain(reason: string, attempt: number, delayMs: number): void {
-    if (this.#stopping.signal.aborted) return;
-    const now = performance.now();
-    if (attempt > 0 && now - this.#complainedAtMs < complaintMs) return;
-    this.#complainedAtMs = now;
-    this.#log.warn(
-      { reason, attempt: attempt + 1, retryInMs: Math.round(delayMs) },
-      'the endpoint does not take logs; they are kept and tried again',
-    );
+  /** The batch has its verdict: positions move, and what was found missing is said. */
+  #settle(batch: Batch): void {
+    this.#held.drop(batch);
+    if (!batch.isBlank) this.#attempts = 0;
+    this.#sender.setAside(batch);
+    batch.free();
+    for (const [lane, { end, notes }] of batch.parts) {
+      if (lane.isGone) continue;
+      lane.acked = { lsn: end.lsn, ordinal: end.ordinal };
+      if (notes !== undefined) {
+        lane.source.report(notes);
+        for (const loss of notes.told) this.#options.onLoss(loss);
+      }
+      this.#options.onAcknowledged(lane.source, end);
+      this.#turns.setBusy(lane, isBusy(lane));
+    }
   }
 
-  async #pause(delayMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const { signal } = this.#stopping;
-      if (signal.aborted) return resolve();
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, delayMs);
-      signal.addEventListener('abort', done, { once: true });
-    });
+  #giveBack(failed?: Batch): void {
+    if (failed !== undefined) this.#attempts = Math.max(this.#attempts, failed.attempts);
+    for (const lane of this.#held.giveBack(failed)) this.#turns.wake(lane, isBusy(lane));
+  }
+
+  /** The endpoint is down: nothing is held but what is still without an answer. */
+  #letGo(): void {
+    for (const { attempts } of this.#held.all) this.#attempts = Math.max(this.#attempts, attempts);
+    this.#giveBack();
+    for (const lane of this.#lanes.values()) {
+      lane.source.rewind(lane.source.position);
+      if (lane.source.hasMore) this.#turns.wake(lane, isBusy(lane));
+    }
+  }
+
+  /** How long there is nothing to do, unless somebody wakes the loop. */
+  #waitMs(nowMs: number): number | undefined {
+    const waits: number[] = [];
+    if (this.#drain !== undefined) waits.push(this.#drain.endMs - nowMs);
+    const backoffMs = this.#breaker.waitMs(nowMs);
+    if (backoffMs > 0) waits.push(backoffMs);
+    else if (this.#held.open.some(({ blockedBy }) => blockedBy.size === 0)) {
+      if (this.#maySend(nowMs)) waits.push(this.#dueAtMs - nowMs);
+    }
+    return waits.length === 0 ? undefined : Math.max(0, Math.min(...waits));
+  }
+
+  #checkDrain(nowMs: number): void {
+    const drain = this.#drain;
+    if (drain === undefined) return;
+    const isDown = this.#breaker.failures > 0 && nowMs + this.#breaker.waitMs(nowMs) >= drain.endMs;
+    if (nowMs < drain.endMs && !isDown && !this.#isDrained()) return;
+    this.#drain = undefined;
+    drain.done();
+  }
+
+  #isDrained(): boolean {
+    if (this.#held.size > 0) return false;
+    for (const source of this.#lanes.keys()) if (!source.isReadUp) return false;
+    return true;
   }
 }

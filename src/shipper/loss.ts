@@ -2,7 +2,13 @@
  * A loss as one endpoint sees it: what the log says of it, less what this endpoint has already.
  * Pure, but for the memory of what was told.
  */
-import type { BlockHeader, FoundGap, GapFacts, GapRecord } from '../wal/index.ts';
+import {
+  type BlockHeader,
+  type FoundGap,
+  type GapFacts,
+  type GapRecord,
+  gapLine,
+} from '../wal/index.ts';
 
 /** One loss, ready to be told. */
 export interface Loss extends GapFacts {
@@ -10,6 +16,11 @@ export interface Loss extends GapFacts {
   atMs: number | undefined;
   /** How many frames of the stream end before the place behind it, as far as is known. */
   ordinalBehind: number;
+}
+
+/** The line that tells of it. */
+export function lineOfLoss(loss: Loss): Buffer {
+  return Buffer.from(gapLine(loss), 'utf8');
 }
 
 /** A place in the stream: everything before `lsn` is delivered or in a batch. */
@@ -83,12 +94,23 @@ export function lossOfFound(gap: Readonly<FoundGap>, ordinal: number): Loss {
   };
 }
 
+/** A remark that was told: where it stands, and what it says. */
+export interface ToldRemark {
+  readonly lsn: number;
+  readonly payload: string;
+}
+
 /**
  * The remarks that were told and that a reader may meet again in this process, because it goes
  * back to the start of a frame that stands around them.
  */
 export class ToldRemarks {
-  #told: { lsn: number; payload: string }[] = [];
+  #told: readonly ToldRemark[] = [];
+
+  /** What was told so far; it never changes, so that `restore` can go back to it. */
+  get list(): readonly ToldRemark[] {
+    return this.#told;
+  }
 
   has(lsn: number, payload: Buffer): boolean {
     const text = payload.toString('latin1');
@@ -96,11 +118,16 @@ export class ToldRemarks {
   }
 
   add(lsn: number, payload: Buffer): void {
-    this.#told.push({ lsn, payload: payload.toString('latin1') });
+    this.#told = [...this.#told, { lsn, payload: payload.toString('latin1') }];
   }
 
   /** The reader never comes back to what stands before `lsn`. */
   forgetBefore(lsn: number): void {
     if (this.#told.length > 0) this.#told = this.#told.filter((remark) => remark.lsn >= lsn);
+  }
+
+  /** What was told after `list` was read, was told to nobody. */
+  restore(list: readonly ToldRemark[]): void {
+    this.#told = list;
   }
 }

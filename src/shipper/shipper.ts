@@ -1,71 +1,76 @@
 /**
- * Delivery as one thread runs it: which container ships through which endpoint's queue, and
+ * Delivery as one thread runs it: which container ships through which endpoints' queues, and
  * their cursors. It reads the log and knows nothing of FIFOs, dockerd or log options.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import type { Log } from '../base/log.ts';
-import type { Sink } from '../sink/sink.ts';
+import { BufferPool } from '../encode/buffer-pool.ts';
+import type { RejectedEntry } from '../rejected/entry.ts';
+import type { Sink, SinkOptions } from '../sink/sink.ts';
 import { CommittedLsn, CursorFile, Quarantine, SegmentFiles, StreamReader } from '../wal/index.ts';
-import { CursorKeeper, type KeptCursor } from './cursor-keeper.ts';
-import { EndpointQueue, type QueueOptions } from './endpoint-queue.ts';
-import { type SourcePosition, StreamSource } from './stream-source.ts';
-
-/** One endpoint: where to, and how. `key` tells endpoints apart. Holds secrets. */
-export interface EndpointOptions extends QueueOptions {
-  key: string;
-  url: string;
-  basicAuth?: { readonly user: string; readonly password: string };
-  tenantId?: string;
-  timeoutMs: number;
-}
-
-/** One container's stream and where it ships to. */
-export interface StreamOptions {
-  containerId: string;
-  directory: string;
-  committed: SharedArrayBuffer;
-  endpointId: number;
-  endpoint: EndpointOptions;
-  labels: { stdout: string; stderr: string };
-}
+import {
+  type Acknowledged,
+  ContainerCursors,
+  type KeptCursor,
+  type Start,
+} from './container-cursors.ts';
+import { CursorKeeper } from './cursor-keeper.ts';
+import type { EndpointOptions, StreamEndpoint, StreamOptions } from './endpoint-options.ts';
+import { EndpointQueue } from './endpoint-queue.ts';
+import { newestEdge } from './newest-edge.ts';
+import { QueueMeter, type QueueStats } from './queue-stats.ts';
+import { type SourceMark, StreamSource } from './stream-source.ts';
 
 /** What a shipper needs. */
 export interface ShipperOptions {
-  disk: FileSystem;
-  log: Log;
-  createSink: (endpoint: EndpointOptions) => Sink;
-  /**
-   * A cursor stands at `ackLsn`, behind `ackOrdinal` frames; it would survive a loss of power
-   * at `durableLsn`.
-   */
-  onAcknowledged: (
-    containerId: string,
-    ackLsn: number,
-    durableLsn: number,
-    ackOrdinal: number,
-  ) => void;
-  /** An endpoint is told that part of a stream is lost; `frames` where that is known. */
-  onLoss?: (
-    containerId: string,
-    endpointKey: string,
+  readonly disk: FileSystem;
+  readonly log: Log;
+  readonly createSink: (options: SinkOptions) => Sink;
+  /** The slowest cursor of a container stands there. */
+  readonly onAcknowledged: (containerId: string, position: Acknowledged) => void;
+  /** An endpoint was told that part of a stream is lost; `frames` where that is known. */
+  readonly onLoss?: (
+    endpointLabel: string,
     reason: string,
     bytes: number,
     frames: number | undefined,
   ) => void;
   /** So many bytes of a damaged file were copied to `quarantine/`. */
-  onQuarantined?: (bytes: number) => void;
+  readonly onQuarantined?: (bytes: number) => void;
+  /** An endpoint refused these for good; they are settled, whatever this does with them. */
+  readonly onRejected?: (entries: RejectedEntry[]) => void;
 }
 
+/** One endpoint's queue, for all containers that ship there in the same way. */
+interface Served {
+  readonly endpoint: EndpointOptions;
+  readonly queue: EndpointQueue;
+}
+
+/** One container's way to one endpoint. */
 interface Shipment {
-  source: StreamSource;
-  queue: EndpointQueue;
-  endpointKey: string;
-  cursor: KeptCursor;
+  readonly source: StreamSource;
+  readonly served: Served;
+  readonly endpointId: number;
+  readonly cursor: KeptCursor;
+}
+
+/** One container. */
+interface Container {
+  readonly directory: string;
+  readonly cursors: ContainerCursors;
+  readonly quarantine: Quarantine;
+  /** By the key of the endpoint. */
+  readonly shipments: Map<string, Shipment>;
+  told: Acknowledged | undefined;
 }
 
 /** Lost signals are made up for in this time, in milliseconds. */
 const pollMs = 500;
+/** A stream that could not be taken up is tried again after this, in milliseconds. */
+const retryMs = 5000;
 /** A file that nobody reads is let go of, so that its space comes free when it is unlinked. */
 const idleFileMs = 30_000;
 
@@ -74,159 +79,242 @@ export class Shipper {
   readonly #options: ShipperOptions;
   readonly #files: SegmentFiles;
   readonly #keeper: CursorKeeper;
-  readonly #queues = new Map<string, { queue: EndpointQueue; endpoint: EndpointOptions }>();
-  readonly #shipments = new Map<string, Shipment>();
+  /** Queues by the key of their endpoint; more than one where settings differ. */
+  readonly #queues = new Map<string, Served[]>();
+  /** By the label of the endpoint; they stay, so that counters never go back. */
+  readonly #meters = new Map<string, QueueMeter>();
+  readonly #containers = new Map<string, Container>();
+  /** Streams whose directory cannot be read now. */
+  readonly #waiting = new Map<string, { stream: StreamOptions; atMs: number }>();
+  readonly #pool = new BufferPool();
   readonly #budget = { heldBytes: 0 };
   readonly #poll: NodeJS.Timeout;
 
   constructor(options: ShipperOptions) {
     this.#options = options;
     this.#files = new SegmentFiles(options.disk);
-    this.#keeper = new CursorKeeper(options.log, (cursor) => {
-      const { containerId, ackLsn, durableLsn, ackOrdinal } = cursor;
-      options.onAcknowledged(containerId, ackLsn, durableLsn, ackOrdinal);
-    });
-    this.#poll = setInterval(() => {
-      for (const { queue } of this.#queues.values()) queue.poll(performance.now());
-      this.#files.closeIdle(idleFileMs);
-    }, pollMs);
+    this.#keeper = new CursorKeeper(options.log, ({ containerId }) => this.#tell(containerId));
+    this.#poll = setInterval(() => this.#look(), pollMs);
   }
 
-  /** Takes up a stream, or learns of its new labels or endpoint. */
+  /**
+   * Takes up a stream, or learns of its new labels or endpoints. A disk that does not let it is
+   * tried again.
+   */
   stream(stream: StreamOptions): void {
-    const known = this.#shipments.get(stream.containerId);
-    if (known !== undefined && known.endpointKey === stream.endpoint.key) {
-      known.source.labels = stream.labels;
-      this.#queueOf(stream.endpoint).queue.wake(known.source);
-      return;
+    const { containerId } = stream;
+    this.#waiting.delete(containerId);
+    try {
+      this.#take(stream);
+    } catch (error) {
+      const cause = messageOf(error);
+      this.#options.log.error({ containerId, cause }, 'a stream cannot be taken up now');
+      this.#waiting.set(containerId, { stream, atMs: performance.now() + retryMs });
     }
-    if (known !== undefined) this.#drop(known);
-    this.#begin(stream);
   }
 
   /** Bytes were appended to these containers' streams. */
   appended(containerIds: readonly string[]): void {
     for (const containerId of containerIds) {
-      const shipment = this.#shipments.get(containerId);
-      shipment?.queue.wake(shipment.source);
+      const shipments = this.#containers.get(containerId)?.shipments;
+      if (shipments === undefined) continue;
+      for (const { source, served } of shipments.values()) served.queue.wake(source);
     }
   }
 
   /** Lets go of a container: afterwards nothing here touches its directory. */
   release(containerId: string): void {
-    const shipment = this.#shipments.get(containerId);
-    if (shipment !== undefined) this.#drop(shipment);
+    this.#waiting.delete(containerId);
+    const container = this.#containers.get(containerId);
+    if (container === undefined) return;
+    this.#containers.delete(containerId);
+    this.#keeper.forget(container.cursors);
+    for (const shipment of container.shipments.values()) this.#drop(shipment);
+    this.#files.closeDirectory(container.directory);
   }
 
-  /** Over all endpoints. */
-  #counts(): { deliveredEntries: number; rejectedEntries: number; retries: number } {
-    const total = { deliveredEntries: 0, rejectedEntries: 0, retries: 0 };
-    for (const { queue } of this.#queues.values()) {
-      total.deliveredEntries += queue.counts.deliveredEntries;
-      total.rejectedEntries += queue.counts.rejectedEntries;
-      total.retries += queue.counts.retries;
-    }
-    return total;
+  /** What was done for each endpoint, and what is held, merged by its label. */
+  stats(): QueueStats[] {
+    const all = [...this.#queues.values()].flat();
+    return [...this.#meters].map(([label, meter]) => {
+      const queues = all.filter(({ endpoint }) => endpoint.label === label);
+      return meter.stats(
+        label,
+        queues.map(({ queue }) => queue.gauges()),
+      );
+    });
   }
 
-  /** Stops at once and writes what is acknowledged. */
-  async close(): Promise<void> {
+  /** Resolves when all that is committed is settled, as far as that can be, or time is over. */
+  async drain(timeoutMs: number): Promise<void> {
+    const all = [...this.#queues.values()].flat();
+    await Promise.all(all.map(async ({ queue }) => queue.drain(timeoutMs)));
+  }
+
+  /** Goes on for up to `drainMs`, then stops at once and writes what is acknowledged. */
+  async close({ drainMs = 0 }: { drainMs?: number } = {}): Promise<void> {
+    if (drainMs > 0) await this.drain(drainMs);
     clearInterval(this.#poll);
-    await Promise.all([...this.#queues.values()].map(({ queue }) => queue.stop()));
+    const all = [...this.#queues.values()].flat();
+    await Promise.all(all.map(async ({ queue }) => queue.stop()));
     this.#keeper.close();
-    this.#options.log.info(this.#counts(), 'delivery has stopped');
+    const total = { deliveredEntries: 0, rejectedEntries: 0, retries: 0 };
+    for (const meter of this.#meters.values()) {
+      total.deliveredEntries += meter.deliveredEntries;
+      total.rejectedEntries += meter.rejectedTotal;
+      total.retries += meter.retriesTotal;
+    }
+    this.#options.log.info(total, 'delivery has stopped');
   }
 
-  #begin(stream: StreamOptions): void {
-    const { containerId, directory, endpointId, endpoint } = stream;
+  #look(): void {
+    for (const { queue } of [...this.#queues.values()].flat()) queue.poll();
+    this.#files.closeIdle(idleFileMs);
+    const now = performance.now();
+    for (const { stream, atMs } of this.#waiting.values()) if (atMs <= now) this.stream(stream);
+  }
+
+  #take(stream: StreamOptions): void {
+    const { containerId, endpoints, pinnedIds } = stream;
+    const container = this.#containers.get(containerId) ?? this.#newContainer(stream);
+    // What may fail comes first: a container is taken up as a whole or not at all.
+    const starts = endpoints.map((each) => this.#startOf(container, stream, each));
+    for (const [key, shipment] of container.shipments) {
+      if (endpoints.some((each) => isServedBy(each, shipment))) continue;
+      container.shipments.delete(key);
+      this.#drop(shipment);
+    }
+    this.#containers.set(containerId, container);
+    endpoints.forEach((each, index) => {
+      const start = starts[index];
+      if (start !== undefined) this.#serve(container, stream, each, start);
+    });
+    container.cursors.keepOnly(new Set(endpoints.map((each) => each.endpointId)), pinnedIds);
+    // Says where the cursors stand, so that what is already delivered can go.
+    this.#tell(containerId);
+  }
+
+  #newContainer({ containerId, directory }: StreamOptions): Container {
     const { disk } = this.#options;
-    const file = new CursorFile(disk, directory, containerId);
-    const kept = file.get(endpointId);
-    const start = {
-      lsn: kept?.ackLsn ?? 0,
-      ordinal: kept?.ackOrdinal ?? 0,
-      ...(kept === undefined ? {} : { place: kept.place }),
-    };
-    const source = new StreamSource({
+    const cursors = new ContainerCursors(containerId, new CursorFile(disk, directory, containerId));
+    const onKept = (bytes: number): void => this.#options.onQuarantined?.(bytes);
+    const quarantine = new Quarantine(disk, directory, onKept);
+    return { directory, cursors, quarantine, shipments: new Map(), told: undefined };
+  }
+
+  /** Where an endpoint goes on or begins. Throws what the disk throws. */
+  #startOf(
+    { cursors }: Container,
+    { containerId, directory }: StreamOptions,
+    { endpointId, endpoint }: StreamEndpoint,
+  ): Start {
+    const known = cursors.startOf(endpointId);
+    if (known !== undefined) return known;
+    if (endpoint.startAt === 'oldest') return { lsn: 0, ordinal: 0 };
+    const start = newestEdge(this.#options.disk, directory, containerId);
+    // At once: a restart is to find this place, not a later one.
+    cursors.writeFirst(endpointId, start, Date.now());
+    return start;
+  }
+
+  #serve(
+    container: Container,
+    stream: StreamOptions,
+    { endpointId, endpoint, labels }: StreamEndpoint,
+    start: Start,
+  ): void {
+    const { cursors, shipments } = container;
+    const known = shipments.get(endpoint.key);
+    if (known !== undefined) {
+      known.source.labels = labels;
+      known.served.queue.wake(known.source);
+      return;
+    }
+    const source = this.#newSource(container, stream, { endpointId, endpoint, labels }, start);
+    const cursor = cursors.serve(endpointId, start);
+    const served = this.#queueOf(endpoint);
+    shipments.set(endpoint.key, { source, served, endpointId, cursor });
+    served.queue.add(source, cursors.writtenAtMs(endpointId));
+  }
+
+  #newSource(
+    { quarantine }: Container,
+    { containerId, directory, committed }: StreamOptions,
+    { endpoint, labels }: StreamEndpoint,
+    start: Start,
+  ): StreamSource {
+    const { disk, log } = this.#options;
+    const { label, maxLineBytes, longLines } = endpoint;
+    const files = this.#files;
+    return new StreamSource({
       containerId,
       directory,
-      reader: new StreamReader({
-        disk,
-        directory,
-        containerId,
-        files: this.#files,
-        quarantine: new Quarantine(disk, directory, (bytes) =>
-          this.#options.onQuarantined?.(bytes),
-        ),
-      }),
-      committed: new CommittedLsn(stream.committed),
-      labels: stream.labels,
+      reader: new StreamReader({ disk, directory, containerId, files, quarantine }),
+      committed: new CommittedLsn(committed),
+      labels,
+      lines: { maxLineBytes, longLines },
       budget: this.#budget,
-      log: this.#options.log.child({ containerId: containerId.slice(0, 12) }),
+      log: log.child({ endpoint: label, containerId: containerId.slice(0, 12) }),
       start,
-      onLoss: (reason, bytes, frames) =>
-        this.#options.onLoss?.(containerId, endpoint.key, reason, bytes, frames),
     });
-    const place = kept?.place ?? { sequence: 0, offset: 0 };
-    const durableSequence = place.sequence;
-    const { lsn: ackLsn, ordinal: ackOrdinal } = start;
-    const durable = { durableSequence, durableLsn: 0 };
-    const cursor = { containerId, endpointId, file, ackLsn, ackOrdinal, place, ...durable };
-    const { queue } = this.#queueOf(endpoint);
-    const shipment = { source, queue, endpointKey: endpoint.key, cursor };
-    this.#shipments.set(containerId, shipment);
-    queue.add(source);
-    // Says where the cursor stood, so that what is already delivered can go.
-    this.#options.onAcknowledged(containerId, ackLsn, 0, ackOrdinal);
   }
 
-  #drop(shipment: Shipment): void {
-    const { source, queue, cursor, endpointKey } = shipment;
+  #drop({ source, served }: Shipment): void {
+    const { queue, endpoint } = served;
     queue.remove(source);
-    this.#keeper.forget(cursor);
-    this.#shipments.delete(cursor.containerId);
-    this.#files.closeDirectory(source.directory);
     if (queue.size > 0) return;
-    this.#queues.delete(endpointKey);
+    const rest = (this.#queues.get(endpoint.key) ?? []).filter((other) => other !== served);
+    if (rest.length === 0) this.#queues.delete(endpoint.key);
+    else this.#queues.set(endpoint.key, rest);
     void queue.stop();
   }
 
-  /** The endpoint's queue. Where containers differ in how to serve it, the latest counts. */
-  #queueOf(endpoint: EndpointOptions): { queue: EndpointQueue } {
-    const known = this.#queues.get(endpoint.key);
-    if (known !== undefined) {
-      if (!isDeepStrictEqual(known.endpoint, endpoint)) {
-        known.endpoint = endpoint;
-        known.queue.configure(endpoint, this.#options.createSink(endpoint));
-      }
-      return known;
-    }
-    const log = this.#options.log.child({
-      endpoint: withoutQuery(endpoint.url),
-      tenant: endpoint.tenantId,
+  /** The queue that serves an endpoint in just this way. */
+  #queueOf(endpoint: EndpointOptions): Served {
+    const known = this.#queues.get(endpoint.key) ?? [];
+    const same = known.find((each) => isDeepStrictEqual(each.endpoint, endpoint));
+    if (same !== undefined) return same;
+    const { label } = endpoint;
+    const { log, createSink, onLoss, onRejected } = this.#options;
+    const meter = this.#meters.get(label) ?? new QueueMeter();
+    this.#meters.set(label, meter);
+    const queue = new EndpointQueue({
+      endpoint,
+      sink: createSink(endpoint.sink),
+      log: log.child({ endpoint: label }),
+      meter,
+      pool: this.#pool,
+      onAcknowledged: (source, position) => this.#acknowledged(endpoint.key, source, position),
+      onLoss: ({ reason, bytes, frames }) => onLoss?.(label, reason, bytes, frames),
+      onRejected: (entries) => onRejected?.(entries),
     });
-    const sink = this.#options.createSink(endpoint);
-    const queue = new EndpointQueue(endpoint, sink, log, (source, position) => {
-      this.#acknowledged(source, position);
-    });
-    this.#queues.set(endpoint.key, { queue, endpoint });
-    return { queue };
+    const served = { endpoint, queue };
+    this.#queues.set(endpoint.key, [...known, served]);
+    return served;
   }
 
-  #acknowledged(source: StreamSource, position: SourcePosition): void {
-    const shipment = this.#shipments.get(source.containerId);
+  #acknowledged(key: string, source: StreamSource, position: SourceMark): void {
+    const shipment = this.#containers.get(source.containerId)?.shipments.get(key);
     if (shipment === undefined || shipment.source !== source) return;
     const { cursor } = shipment;
-    if (position.lsn <= cursor.ackLsn) return;
-    cursor.ackLsn = position.lsn;
-    cursor.ackOrdinal = position.ordinal;
-    cursor.place = position.place;
+    if (position.lsn <= cursor.position.lsn) return;
+    cursor.position = { lsn: position.lsn, ordinal: position.ordinal, place: position.place };
     this.#keeper.moved(cursor);
+  }
+
+  #tell(containerId: string): void {
+    const container = this.#containers.get(containerId);
+    if (container === undefined) return;
+    const least = container.cursors.least();
+    if (isDeepStrictEqual(least, container.told)) return;
+    container.told = least;
+    this.#options.onAcknowledged(containerId, least);
   }
 }
 
-/** The URL as logs may show it: its query may carry a token. */
-function withoutQuery(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname}`;
+/** Whether a container's way to an endpoint can stay as it is. */
+function isServedBy({ endpointId, endpoint }: StreamEndpoint, shipment: Shipment): boolean {
+  return (
+    endpointId === shipment.endpointId && isDeepStrictEqual(endpoint, shipment.served.endpoint)
+  );
 }

@@ -1,7 +1,8 @@
 /**
  * One container's stream on its way to one endpoint: reads the log from its position, takes
  * frames apart, joins pieces of long lines and appends entries to a batch. It keeps no bytes
- * between two turns but open partial lines, so memory does not depend on the backlog.
+ * between two turns but open partial lines, so memory does not depend on the backlog, and it can
+ * go back to any place where it stood.
  *
  * Every loss is one entry. It comes from a gap block, or from the reader's own gap where no
  * block tells of it. What the splitter skips makes none: skipped bytes that the writer saw have
@@ -9,7 +10,6 @@
  */
 import { openPartialAgeMsMax } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import type { PushBatch } from '../encode/push-batch.ts';
 import { createFrameView, decodeFrame } from '../frame/frame-decoder.ts';
 import { type FrameHandler, FrameSplitter } from '../frame/frame-splitter.ts';
 import { type OpenLine, type PartialBudget, PartialJoiner } from '../frame/partial-joiner.ts';
@@ -18,13 +18,23 @@ import {
   type CommittedLsn,
   decodeMetaRecord,
   type GapRecord,
-  gapLine,
   gapTimeNs,
   type StreamPlace,
   type StreamReader,
 } from '../wal/index.ts';
+import { EntryWriter, type StreamLabels } from './entry-writer.ts';
+import { createNotes, type FillTarget, hasNotes, type Notes } from './fill-target.ts';
 import { FrameOrdinal } from './frame-ordinal.ts';
-import { type Loss, lossOfFound, lossOfRange, lossOfRemark, ToldRemarks } from './loss.ts';
+import type { LineRule } from './long-lines.ts';
+import {
+  type Loss,
+  lineOfLoss,
+  lossOfFound,
+  lossOfRange,
+  lossOfRemark,
+  type ToldRemark,
+  ToldRemarks,
+} from './loss.ts';
 
 /** A place to go on from: everything before `lsn` is in a batch. */
 export interface SourcePosition {
@@ -34,17 +44,13 @@ export interface SourcePosition {
   place: StreamPlace;
 }
 
-/** Is told of each loss as the endpoint is told of it; `frames` where that is known. */
-export type OnLoss = (reason: string, bytes: number, frames: number | undefined) => void;
-
-/** What one turn met in the stream that is not a line. */
-interface Losses {
-  /** Ranges of the stream that are lost. */
-  gaps: number;
-  /** Stream bytes that belong to no whole frame. */
-  skippedBytes: number;
-  /** Frames that are no LogEntry. */
-  malformedFrames: number;
+/** Such a place with what the source knew there: from here it does the very same again. */
+export interface SourceMark extends SourcePosition {
+  readonly told: readonly ToldRemark[];
+  readonly seeksOldest: boolean;
+  /** Time of the last frame before. */
+  readonly seconds: number;
+  readonly nanos: number;
 }
 
 /** What a source needs. */
@@ -53,32 +59,25 @@ export interface StreamSourceOptions {
   directory: string;
   reader: StreamReader;
   committed: CommittedLsn;
-  /** Selectors of the two streams of lines. */
-  labels: { stdout: string; stderr: string };
+  labels: StreamLabels;
+  lines: LineRule;
   budget: PartialBudget;
   log: Log;
   /** Without a place this endpoint is new here and begins at the oldest byte there is. */
   start: { lsn: number; ordinal: number; place?: StreamPlace };
-  onLoss?: OnLoss;
 }
-
-/** Room for tags, lengths and a timestamp around one line. */
-const entryOverheadBytes = 32;
-/** How much of a stream one turn reads at most, so that a loud container waits its turn. */
-const turnBytesMax = 512 * 1024;
 
 /** See the module comment. */
 export class StreamSource implements FrameHandler {
   readonly containerId: string;
   readonly directory: string;
-  labels: { stdout: string; stderr: string };
+  readonly #entries: EntryWriter;
   readonly #reader: StreamReader;
   readonly #committed: CommittedLsn;
   readonly #log: Log;
   readonly #splitter = new FrameSplitter(this);
   readonly #joiner: PartialJoiner;
   readonly #view = createFrameView();
-  readonly #onLoss: OnLoss | undefined;
   readonly #told = new ToldRemarks();
   #lsn: number;
   readonly #ordinal: FrameOrdinal;
@@ -90,20 +89,20 @@ export class StreamSource implements FrameHandler {
   #frameEndLsn = 0;
   #frameSeconds = 0;
   #frameNanos = 0;
-  #batch: PushBatch | undefined;
-  #batchBytesMax = 0;
-  #handles: [number, number] = [-1, -1];
+  /** Unix seconds of the first frame of the turn; below zero before there is one. */
+  #firstSeconds = -1;
+  /** What was committed when all of it was read. */
+  #readUpToLsn = -1;
   #nowMs = 0;
-  #losses: Losses = { gaps: 0, skippedBytes: 0, malformedFrames: 0 };
+  #notes = createNotes();
 
   constructor(options: StreamSourceOptions) {
     this.containerId = options.containerId;
     this.directory = options.directory;
-    this.labels = options.labels;
+    this.#entries = new EntryWriter(options.labels, options.lines);
     this.#reader = options.reader;
     this.#committed = options.committed;
     this.#log = options.log;
-    this.#onLoss = options.onLoss;
     this.#lsn = options.start.lsn;
     this.#ordinal = new FrameOrdinal(options.start.ordinal);
     this.#seeksOldest = options.start.place === undefined;
@@ -112,11 +111,19 @@ export class StreamSource implements FrameHandler {
   }
 
   /** Everything before this is in batches; an endpoint that has those may let go of it. */
-  get position(): SourcePosition {
+  get position(): SourceMark {
     const place = { ...this.#place };
     const open = this.#joiner.openStart;
-    if (open !== undefined && open.lsn < this.#lsn) return { ...open, place };
-    return { lsn: this.#lsn, ordinal: this.#ordinal.value, place };
+    const isOpen = open !== undefined && open.lsn < this.#lsn;
+    const { lsn, ordinal } = isOpen ? open : { lsn: this.#lsn, ordinal: this.#ordinal.value };
+    const time = { seconds: this.#frameSeconds, nanos: this.#frameNanos };
+    const memory = { told: this.#told.list, seeksOldest: this.#seeksOldest };
+    return { lsn, ordinal, place, ...memory, ...time };
+  }
+
+  /** New ones count from the next turn on. */
+  set labels(labels: StreamLabels) {
+    this.#entries.labels = labels;
   }
 
   /** Whether the log has more than was read. */
@@ -124,9 +131,24 @@ export class StreamSource implements FrameHandler {
     return this.#lsn < this.#committed.read();
   }
 
-  /** How far the log is written. */
-  get committedLsn(): number {
-    return this.#committed.read();
+  /** Whether there is nothing to read but what was looked at already: the start of a frame. */
+  get isReadUp(): boolean {
+    return this.#committed.read() <= Math.max(this.#lsn, this.#readUpToLsn);
+  }
+
+  /** How far the log is written, and how many frames end there. */
+  get committed(): { lsn: number; ordinal: number } {
+    return { lsn: this.#committed.read(), ordinal: this.#committed.readOrdinal() };
+  }
+
+  /** Unix milliseconds of the first frame that the last turn read; undefined without one. */
+  get firstFrameMs(): number | undefined {
+    return this.#firstSeconds < 0 ? undefined : this.#firstSeconds * 1000;
+  }
+
+  /** Unix milliseconds of the last frame that was read; 0 before there was one. */
+  get lastFrameMs(): number {
+    return this.#frameSeconds * 1000;
   }
 
   /** Monotonic milliseconds at which an open partial line must be looked at, or undefined. */
@@ -136,28 +158,54 @@ export class StreamSource implements FrameHandler {
   }
 
   /**
-   * Appends entries until the batch has `batchBytesMax` bytes, the turn is over or the log is
-   * read. Returns `full` when the batch has no room for the next line, `turn` when there is
-   * more for another turn, `idle` when there is not. Throws what the disk throws; the position
-   * then stands behind the last line that is in the batch.
+   * Appends entries until the batch is full, so many bytes of stream are read or the log is.
+   * Returns `full` when the batch has no room for the next line, `turn` when there is more for
+   * another turn, `idle` when there is not. Throws what the disk throws; the position then stands
+   * behind the last line that is in the batch.
    */
-  fill(batch: PushBatch, batchBytesMax: number, nowMs: number): 'full' | 'turn' | 'idle' {
-    this.#batch = batch;
-    this.#batchBytesMax = batchBytesMax;
+  fill(target: FillTarget, turnBytesMax: number, nowMs: number): 'full' | 'turn' | 'idle' {
+    this.#entries.begin(target);
     this.#nowMs = nowMs;
-    this.#handles = [-1, -1];
+    this.#firstSeconds = -1;
     this.#told.forgetBefore(this.#lsn);
     this.#splitter.begin(this.#lsn);
     this.#ordinal.begin();
     try {
       if (!this.#flushOpen(nowMs - openPartialAgeMsMax)) return 'full';
       this.#reader.seek(this.#lsn, this.#place);
-      return this.#readTurn();
+      return this.#readTurn(turnBytesMax);
     } finally {
       this.#lsn = this.#splitter.edgeLsn;
-      this.#batch = undefined;
-      this.#reportLosses();
+      this.#entries.end();
     }
+  }
+
+  /** What the last turns met that is not a line, once; undefined when that is nothing. */
+  takeNotes(): Notes | undefined {
+    const notes = this.#notes;
+    if (!hasNotes(notes)) return undefined;
+    this.#notes = createNotes();
+    return notes;
+  }
+
+  /** What was noted is settled: says so to people. */
+  report({ told, skippedBytes, malformedFrames }: Readonly<Notes>): void {
+    const fields = { gaps: told.length, skippedBytes, malformedFrames };
+    this.#log.warn(fields, 'part of the stream is missing at the endpoint');
+  }
+
+  /** Goes back to where it stood once. Open lines are let go of: they are read again. */
+  rewind(mark: Readonly<SourceMark>): void {
+    this.#joiner.discard();
+    this.#lsn = mark.lsn;
+    this.#ordinal.value = mark.ordinal;
+    this.#place = { ...mark.place };
+    this.#seeksOldest = mark.seeksOldest;
+    this.#told.restore(mark.told);
+    this.#frameSeconds = mark.seconds;
+    this.#frameNanos = mark.nanos;
+    this.#readUpToLsn = -1;
+    this.#notes = createNotes();
   }
 
   /** Gives back what is held. */
@@ -165,19 +213,13 @@ export class StreamSource implements FrameHandler {
     this.#joiner.discard();
   }
 
-  #reportLosses(): void {
-    const { gaps, skippedBytes, malformedFrames } = this.#losses;
-    if (gaps + skippedBytes + malformedFrames === 0) return;
-    this.#log.warn(this.#losses, 'part of the stream is missing at the endpoint');
-    this.#losses = { gaps: 0, skippedBytes: 0, malformedFrames: 0 };
-  }
-
-  #readTurn(): 'full' | 'turn' | 'idle' {
+  #readTurn(turnBytesMax: number): 'full' | 'turn' | 'idle' {
     const committedLsn = this.#committed.read();
     const startLsn = this.#lsn;
     for (;;) {
       switch (this.#reader.next(committedLsn)) {
         case 'idle':
+          this.#readUpToLsn = committedLsn;
           return 'idle';
         case 'gap':
           if (!this.#passFound(committedLsn)) return 'full';
@@ -239,8 +281,8 @@ export class StreamSource implements FrameHandler {
     if (this.#told.has(lsn, payload)) return true;
     // Open lines stay open: what the writer met here, the splitter has met as well.
     const loss = lossOfRemark(record, this.#ordinal.value);
-    const line = lineOf(loss);
-    if (!this.#hasRoom(line.length)) return false;
+    const line = lineOfLoss(loss);
+    if (!this.#entries.hasRoom(line.length)) return false;
     this.#tell(loss, line);
     this.#told.add(lsn, payload);
     return true;
@@ -278,8 +320,8 @@ export class StreamSource implements FrameHandler {
     // Frames that only the cut brings to light have no number: the writer counts them nowhere.
     this.#ordinal.value = ordinal;
     if (!isCut) return false;
-    const line = loss && lineOf(loss);
-    if (this.#flushOpen() && (line === undefined || this.#hasRoom(line.length))) {
+    const line = loss && lineOfLoss(loss);
+    if (this.#flushOpen() && (line === undefined || this.#entries.hasRoom(line.length))) {
       if (loss !== undefined && line !== undefined) this.#tell(loss, line);
       return true;
     }
@@ -290,10 +332,10 @@ export class StreamSource implements FrameHandler {
   #tell(loss: Loss, line: Buffer): void {
     const timeNs = gapTimeNs({ ...loss, lastFrameNs: this.#lastFrameNs() }, Date.now());
     const seconds = Number(timeNs / 1_000_000_000n);
-    this.#append(true, seconds, Number(timeNs % 1_000_000_000n), line, 0, line.length);
-    this.#losses.gaps += 1;
+    this.#entries.append(true, seconds, Number(timeNs % 1_000_000_000n), line, 0, line.length);
+    const { reason, bytes = 0, frames } = loss;
+    this.#notes.told.push({ reason, bytes, frames });
     this.#ordinal.value = loss.ordinalBehind;
-    this.#onLoss?.(loss.reason, loss.bytes ?? 0, loss.frames);
   }
 
   #lastFrameNs(): bigint | undefined {
@@ -305,7 +347,7 @@ export class StreamSource implements FrameHandler {
   #flushOpen(openedAtMs = Number.POSITIVE_INFINITY): boolean {
     const oldestMs = this.#joiner.openedAtMs;
     if (oldestMs === undefined || oldestMs > openedAtMs) return true;
-    if (!this.#hasRoom(this.#joiner.openBytes)) return false;
+    if (!this.#entries.hasRoom(this.#joiner.openBytes)) return false;
     this.#joiner.flush(openedAtMs);
     return true;
   }
@@ -313,7 +355,7 @@ export class StreamSource implements FrameHandler {
   onFrame(bytes: Uint8Array, start: number, end: number, endLsn: number): boolean {
     const view = this.#view;
     if (!decodeFrame(bytes, start, end, view)) {
-      this.#losses.malformedFrames += 1;
+      this.#notes.malformedFrames += 1;
       this.#frameEndLsn = endLsn;
       this.#ordinal.value += 1;
       return true;
@@ -321,10 +363,11 @@ export class StreamSource implements FrameHandler {
     const joiner = this.#joiner;
     const lineBytes = view.lineEnd - view.lineStart;
     const openBytes = joiner.isOpen ? joiner.openLength(view.isStderr) : 0;
-    if (!this.#hasRoom(openBytes + lineBytes)) return false;
+    if (!this.#entries.hasRoom(openBytes + lineBytes)) return false;
     const ordinal = this.#ordinal.value;
     this.#ordinal.value = ordinal + 1;
     this.#frameEndLsn = endLsn;
+    if (this.#firstSeconds < 0) this.#firstSeconds = view.seconds;
     this.#frameSeconds = view.seconds;
     this.#frameNanos = view.nanos;
     if (view.partial) {
@@ -332,48 +375,20 @@ export class StreamSource implements FrameHandler {
       return true;
     }
     if (joiner.isOpen && joiner.endOpenLine(bytes, view)) return true;
-    this.#append(view.isStderr, view.seconds, view.nanos, bytes, view.lineStart, view.lineEnd);
+    const { isStderr, seconds, nanos, lineStart, lineEnd } = view;
+    this.#entries.append(isStderr, seconds, nanos, bytes, lineStart, lineEnd);
     return true;
   }
 
   onSkipped(fromLsn: number, toLsn: number): void {
     // The end of a cut: open lines are handed out, and the loss is told, by who cuts.
     if (toLsn === this.#cutLsn) return;
-    this.#losses.skippedBytes += toLsn - fromLsn;
+    this.#notes.skippedBytes += toLsn - fromLsn;
     this.#ordinal.leaveSkipped();
     this.#joiner.flush();
   }
 
-  #hasRoom(lineBytes: number): boolean {
-    const batch = this.#batch;
-    if (batch === undefined || batch.entries === 0) return true;
-    return batch.sizeBytes + lineBytes + entryOverheadBytes <= this.#batchBytesMax;
+  #appendJoined({ isStderr, seconds, nanos, bytes, length }: OpenLine): void {
+    this.#entries.append(isStderr, seconds, nanos, bytes, 0, length);
   }
-
-  #appendJoined(line: OpenLine): void {
-    this.#append(line.isStderr, line.seconds, line.nanos, line.bytes, 0, line.length);
-  }
-
-  #append(
-    isStderr: boolean,
-    seconds: number,
-    nanos: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const batch = this.#batch;
-    if (batch === undefined) throw new Error('a line came up outside of a turn');
-    const slot = isStderr ? 1 : 0;
-    let handle = this.#handles[slot];
-    if (handle < 0) {
-      handle = batch.stream(isStderr ? this.labels.stderr : this.labels.stdout);
-      this.#handles[slot] = handle;
-    }
-    batch.append(handle, seconds, nanos, bytes, start, end);
-  }
-}
-
-function lineOf(loss: Loss): Buffer {
-  return Buffer.from(gapLine(loss), 'utf8');
 }

@@ -1,159 +1,143 @@
 /**
- * The main thread's side of delivery: starts the delivery thread, starts it anew when it dies,
- * and tells it of streams. Appends are told of in batches, so that a busy capture does not
- * pay for a message per read; the committed position itself is shared memory.
+ * The main thread's side of delivery: a fixed pool of delivery threads and what they tell. A
+ * container belongs to one thread for ever, because its cursor file may have one writer only.
  */
-import { Worker } from 'node:worker_threads';
-import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { StreamOptions } from '../shipper/shipper.ts';
-import type {
-  AcknowledgedPosition,
-  FromShipper,
-  ShipperThreadData,
-  ToShipper,
-} from './messages.ts';
+import type { StreamOptions } from '../shipper/endpoint-options.ts';
+import type { QueueStats } from '../shipper/queue-stats.ts';
+import { DeliveryThread } from './delivery-thread.ts';
+import { DeliveryTotals } from './delivery-totals.ts';
+import type { AcknowledgedPosition, FromShipper } from './messages.ts';
 
 /** What delivery tells its owner. */
 export interface DeliveryEvents {
+  /** Every endpoint of the container has come this far. */
   onAcknowledged(containerId: string, position: AcknowledgedPosition): void;
   /** An endpoint was told that so much is missing. */
-  onLoss(reason: string, bytes: number, frames: number): void;
+  onLoss(endpoint: string, reason: string, bytes: number, frames: number): void;
   /** So many damaged bytes were copied aside. */
   onQuarantined(bytes: number): void;
+  /** So many entries were refused by an endpoint and could not be kept. */
+  onRejectedLost(entries: number): void;
   onReleased(containerId: string): void;
 }
 
 /** What delivery needs. */
 export interface DeliveryOptions {
-  log: Log;
-  logLevel: string;
-  events: DeliveryEvents;
+  readonly log: Log;
+  readonly logLevel: string;
+  /** How many threads; at least 1. */
+  readonly threads: number;
+  /** The directory of the log. */
+  readonly walRoot: string;
+  /** The most that is kept of what endpoints refuse; 0: nothing. */
+  readonly rejectedMaxBytes: number;
+  /** What figures call an endpoint, so that they stay few; absent: by its label. */
+  readonly labelOf?: (endpoint: string) => string;
+  readonly events: DeliveryEvents;
 }
 
-/** At least this long between two messages about appends, in milliseconds. */
-const appendedMs = 5;
-const restartMsMin = 200;
-const restartMsMax = 30_000;
-/** A thread that lived this long is not in a crash loop. */
-const healthyMs = 60_000;
-const closeMsMax = 3000;
+/** After SIGTERM what can be delivered is delivered for so long at most, in milliseconds. */
+const drainMsMax = 5000;
+/** A thread that does not stop by itself is ended after this time; dockerd waits 10 s for all. */
+const closeMsMax = 8000;
 
 /** See the module comment. */
 export class Delivery {
-  readonly #options: DeliveryOptions;
-  readonly #streams = new Map<string, StreamOptions>();
-  readonly #appended = new Set<string>();
-  readonly #releasing = new Set<string>();
-  #worker: Worker;
-  #startedAtMs = 0;
-  #restartMs = restartMsMin;
-  #appendedTimer: NodeJS.Timeout | undefined;
-  #lastAppendedAtMs = 0;
-  #closing: (() => void) | undefined;
+  readonly #events: DeliveryEvents;
+  readonly #totals: DeliveryTotals;
+  readonly #threads: readonly DeliveryThread[];
+  #rejectedBytes = 0;
 
   constructor(options: DeliveryOptions) {
-    this.#options = options;
-    this.#worker = this.#start();
+    const { log, logLevel, walRoot, rejectedMaxBytes, events } = options;
+    this.#events = events;
+    this.#totals = new DeliveryTotals(options.labelOf ?? ((label) => label));
+    const data = { logLevel, walRoot, rejectedMaxBytes };
+    this.#threads = Array.from(
+      { length: options.threads },
+      (_, index) =>
+        new DeliveryThread({
+          log: options.threads > 1 ? log.child({ deliveryThread: index }) : log,
+          data,
+          onMessage: (message) => this.#take(index, message),
+          onReleased: (containerId) => events.onReleased(containerId),
+          onEnded: () => this.#totals.ended(index),
+        }),
+    );
   }
 
-  /** There is a stream to ship, or it has new labels or another endpoint. */
+  /** What is kept of refused entries, in bytes on disk, as a thread told last. */
+  get rejectedBytes(): number {
+    return this.#rejectedBytes;
+  }
+
+  /** There is a stream to ship, or it has new labels or other endpoints. */
   stream(stream: StreamOptions): void {
-    this.#streams.set(stream.containerId, stream);
-    this.#post({ kind: 'stream', stream });
+    this.#threadOf(stream.containerId).stream(stream);
   }
 
   /** Bytes were appended to a container's stream. */
   appended(containerId: string): void {
-    this.#appended.add(containerId);
-    if (this.#appendedTimer !== undefined) return;
-    const delayMs = this.#lastAppendedAtMs + appendedMs - performance.now();
-    if (delayMs <= 0) this.#postAppended();
-    else this.#appendedTimer = setTimeout(() => this.#postAppended(), delayMs);
+    this.#threadOf(containerId).appended(containerId);
   }
 
-  /** Asks the thread to let go of a container; `onReleased` comes when it has. */
+  /** Asks for a container to be let go of; `onReleased` comes when it is. */
   release(containerId: string): void {
-    this.#appended.delete(containerId);
-    this.#streams.delete(containerId);
-    this.#releasing.add(containerId);
-    this.#post({ kind: 'release', containerId });
+    this.#threadOf(containerId).release(containerId);
   }
 
-  /** Stops the thread; cursors are written if that takes no longer than a few seconds. */
+  /** What endpoints got since the process started, and what waits; at most a second old. */
+  stats(): QueueStats[] {
+    return this.#totals.all();
+  }
+
+  /**
+   * Delivers what can be delivered at once, for 5 s at most, writes cursors and ends all
+   * threads. Takes 8 s at the longest and never rejects.
+   */
   async close(): Promise<void> {
-    clearTimeout(this.#appendedTimer);
-    const closed = new Promise<void>((resolve) => {
-      this.#closing = resolve;
-      setTimeout(resolve, closeMsMax).unref();
-    });
-    this.#post({ kind: 'close' });
-    await closed;
-    await this.#worker.terminate();
+    await Promise.all(this.#threads.map((thread) => thread.close(drainMsMax, closeMsMax)));
   }
 
-  #start(): Worker {
-    // The bundle and the sources each hold the entry beside this file, with their own ending.
-    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const workerData: ShipperThreadData = { logLevel: this.#options.logLevel };
-    const worker = new Worker(new URL(`./shipper.worker.${ending}`, import.meta.url), {
-      workerData,
-    });
-    this.#startedAtMs = performance.now();
-    worker.on('message', (message: FromShipper) => this.#take(message));
-    worker.on('error', (error) => {
-      this.#options.log.error({ cause: messageOf(error) }, 'the delivery thread failed');
-    });
-    worker.on('exit', () => this.#exited());
-    return worker;
-  }
-
-  #exited(): void {
-    if (this.#closing !== undefined) return this.#closing();
-    const livedMs = performance.now() - this.#startedAtMs;
-    this.#restartMs = livedMs > healthyMs ? restartMsMin : this.#restartMs * 2;
-    const delayMs = Math.min(this.#restartMs, restartMsMax);
-    this.#options.log.warn({ delayMs }, 'the delivery thread is started again');
-    setTimeout(() => this.#restart(), delayMs);
-  }
-
-  #restart(): void {
-    if (this.#closing !== undefined) return;
-    this.#worker = this.#start();
-    for (const stream of this.#streams.values()) this.#post({ kind: 'stream', stream });
-    for (const containerId of this.#releasing) this.#post({ kind: 'release', containerId });
-  }
-
-  #take(message: FromShipper): void {
-    const { events } = this.#options;
+  #take(index: number, message: FromShipper): void {
     switch (message.kind) {
       case 'acknowledged':
-        events.onAcknowledged(message.containerId, message.position);
+        this.#events.onAcknowledged(message.containerId, message.position);
         break;
       case 'loss':
-        events.onLoss(message.reason, message.bytes, message.frames);
+        this.#events.onLoss(message.endpoint, message.reason, message.bytes, message.frames);
         break;
       case 'quarantined':
-        events.onQuarantined(message.bytes);
+        this.#events.onQuarantined(message.bytes);
+        break;
+      case 'rejected-lost':
+        this.#events.onRejectedLost(message.entries);
+        break;
+      case 'stats':
+        this.#totals.take(index, message.endpoints);
+        this.#rejectedBytes = message.rejectedBytes;
         break;
       case 'released':
-        this.#releasing.delete(message.containerId);
-        if (!this.#streams.has(message.containerId)) events.onReleased(message.containerId);
-        break;
       case 'closed':
-        this.#closing?.();
         break;
+      default:
+        message satisfies never;
     }
   }
 
-  #postAppended(): void {
-    this.#appendedTimer = undefined;
-    this.#lastAppendedAtMs = performance.now();
-    this.#post({ kind: 'appended', containerIds: [...this.#appended] });
-    this.#appended.clear();
+  #threadOf(containerId: string): DeliveryThread {
+    const thread = this.#threads[threadIndexOf(containerId, this.#threads.length)];
+    if (thread === undefined) throw new Error('delivery has no thread');
+    return thread;
   }
+}
 
-  #post(message: ToShipper): void {
-    this.#worker.postMessage(message);
+/** Which of `count` threads a container belongs to: FNV-1a of its id, so it is always the same. */
+export function threadIndexOf(containerId: string, count: number): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < containerId.length; at += 1) {
+    hash = Math.imul(hash ^ containerId.charCodeAt(at), 0x01000193) >>> 0;
   }
+  return hash % count;
 }

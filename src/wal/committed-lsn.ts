@@ -4,22 +4,30 @@
  * committed position never sees half a block.
  */
 
-/** One number that one thread writes and any thread reads. */
+/** A position and its ordinal, which one thread writes and any thread reads. */
 export class CommittedLsn {
   readonly buffer: SharedArrayBuffer;
-  readonly #cell: BigInt64Array;
+  readonly #cells: BigInt64Array;
 
-  /** Without a buffer a new cell is made; pass `buffer` to other threads to share it. */
-  constructor(buffer = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)) {
+  /** Without a buffer new cells are made; pass `buffer` to other threads to share them. */
+  constructor(buffer = new SharedArrayBuffer(2 * BigInt64Array.BYTES_PER_ELEMENT)) {
     this.buffer = buffer;
-    this.#cell = new BigInt64Array(buffer);
+    this.#cells = new BigInt64Array(buffer);
   }
 
-  publish(lsn: number): void {
-    Atomics.store(this.#cell, 0, BigInt(lsn));
+  /** The stream is written up to `lsn`; `ordinal` frames of it end before that. */
+  publish(lsn: number, ordinal = 0): void {
+    // The position is stored last: who sees it sees an ordinal that is at least as new.
+    Atomics.store(this.#cells, 1, BigInt(ordinal));
+    Atomics.store(this.#cells, 0, BigInt(lsn));
   }
 
   read(): number {
-    return Number(Atomics.load(this.#cell, 0));
+    return Number(Atomics.load(this.#cells, 0));
+  }
+
+  /** How many frames end before the position; for figures, it may be of a later one. */
+  readOrdinal(): number {
+    return Number(Atomics.load(this.#cells, 1));
   }
 }

@@ -73,7 +73,7 @@ export class StreamWriter {
     this.#endLsn = options.tail.endLsn;
     this.#ordinal = options.tail.endOrdinal;
     this.#attach = options.tail.attach;
-    options.committed.publish(this.#endLsn);
+    options.committed.publish(this.#endLsn, this.#ordinal);
   }
 
   /** Position behind the last byte. */
@@ -240,7 +240,7 @@ export class StreamWriter {
     this.#writtenBytes += blockOverheadBytes + payload.length;
     this.#endLsn += lsnSpan;
     this.#ordinal += stats.frames;
-    this.#options.committed.publish(this.#endLsn);
+    this.#options.committed.publish(this.#endLsn, this.#ordinal);
     return offset;
   }
 

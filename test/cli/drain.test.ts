@@ -176,6 +176,59 @@ describe('holdfast drain', () => {
     assert.equal(loki.count({ app: 'x' }), 100);
   });
 
+  it('delivers to each endpoint of a container, from where that one stands', async () => {
+    const other = new LokiDouble();
+    await other.start();
+    try {
+      await container('a', 'web', 50, { 'loki-url': `${loki.url},${other.url}` });
+      await container('b', 'db', 30, { 'loki-url.eu': other.url });
+      const { code, stderr } = await drain('--opt', `loki-url.us=${loki.url}`);
+      // What names no endpoint of its own has the one that was given; so has everybody else.
+      assert.equal(code, 0, stderr);
+      assert.deepEqual([loki.count({ container_name: 'web' }), other.entries], [50, 80]);
+      assert.equal(loki.count({ container_name: 'db' }), 30);
+      assert.match(stderr, /: 80 entries|with 80 entries/);
+      const [db, web] = objectsOf(await holdfast(['--wal', wal.root, '--json', 'wal', 'ls']));
+      const amounts = [db, web].map((each) => {
+        const backlogs = each?.['backlogs'] as { name?: string; bytes: number }[] | undefined;
+        return backlogs?.map(({ name, bytes }) => [name ?? '-', bytes]);
+      });
+      assert.deepEqual(amounts, [
+        [
+          ['eu', 0],
+          ['-', 0],
+        ],
+        [
+          ['-', 0],
+          ['-', 0],
+          ['-', 0],
+        ],
+      ]);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('ships to --endpoint alone, whatever endpoints a container and HOLDFAST_OPTS name', async () => {
+    await container('a', 'web', 20, {
+      'loki-url': 'http://127.0.0.1:1',
+      'loki-url.eu': 'http://127.0.0.1:2',
+      'loki-tenant-id.eu': 't',
+    });
+    const opts = 'loki-url.us=http://127.0.0.1:3;loki-timeout.us=1s';
+    const { code, stderr } = await drain('--endpoint', loki.url, '--env', `HOLDFAST_OPTS=${opts}`);
+    assert.equal(code, 0, stderr);
+    assert.equal(loki.count({ container_name: 'web' }), 20);
+  });
+
+  it('counts nothing for an endpoint that is to begin with what comes', async () => {
+    await container('a', 'web', 20, { 'loki-url': loki.url, 'loki-start': 'newest' });
+    const { code, stderr } = await drain();
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^done: 0 B with 0 entries delivered$/m);
+    assert.equal(loki.entries, 0);
+  });
+
   it('takes settings from the shell by their names alone, and shows no password', async () => {
     await container('a', 'web', 10);
     const url = loki.url.replace('http://', 'http://user:hunter2@');
@@ -192,7 +245,9 @@ describe('holdfast drain', () => {
     await loki.setMode({ kind: 'status', status: 400, body: 'no' });
     const { code, stderr } = await drain(...toLoki());
     assert.equal(code, 1);
-    assert.match(stderr, /up to 10 entries refused/);
+    assert.match(stderr, /delivered, 10 entries refused \('holdfast rejected ls' says why\)/);
+    const [kept] = objectsOf(await holdfast(['--wal', wal.root, '--json', 'rejected', 'ls']));
+    assert.deepEqual([kept?.['entries'], kept?.['reason']], [10, 'other']);
   });
 
   it('delivers a line without an end, and comes to an end before half a frame', async () => {
@@ -243,6 +298,10 @@ describe('holdfast drain', () => {
       [['--opt', 'loki-ulr=http://x'], /did you mean loki-url\?/],
       [['--env', 'LOKI_ULR=http://x'], /did you mean LOKI_URL\?/],
       [['--opt', 'loki-url'], /needs a value/],
+      [['--opt', 'loki-url.eu'], /needs a value/],
+      [['--opt', 'loki-url.EU=http://x'], /there is no such option/],
+      [['--opt', 'loki-header.X-A=a\nb'], /loki-header.X-A: its value has a line break/],
+      [['--opt', 'loki-timeout.eu=soon'], /loki-timeout.eu/],
       [['--opt', 'http://user:hunter2@x'], /there is no such option/],
       [['--opt', 'loki-url=user:hunter2@x'], /loki-url/i],
       [['--opt', 'loki-timeout=soon'], /LOKI_TIMEOUT/],

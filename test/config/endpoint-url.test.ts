@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseEndpointUrl } from '../../src/config/endpoint-url.ts';
+import { parseEndpointUrl, splitUrls } from '../../src/config/endpoint-url.ts';
 
 test('appends the push path only to a URL without one', () => {
   const rows: [string, string][] = [
@@ -37,7 +37,13 @@ test('splits percent-decoded credentials off', () => {
 test('refuses what is no push URL and never repeats the secret', () => {
   const rows: [string, RegExp][] = [
     ['loki:3100', /does not begin with http/],
-    ['grpc://loki', /does not begin with http/],
+    ['tcp://loki', /does not begin with http/],
+    ['grpc://loki/push', /has a path or query/],
+    ['grpc://loki?x=SECRET', /has a path or query/],
+    ['grpc://', /is not a URL/],
+    ['grpcs://loki:99999', /is not a URL/],
+    ['grpc://me:12/SECRET@loki', /%40/],
+    ['http://a,b:3100', /comma in its host/],
     ['/loki/api', /does not begin with http/],
     ['http://', /is not a URL/],
     ['http://me:SECRET/x@loki', /is not a URL/],
@@ -54,4 +60,36 @@ test('refuses what is no push URL and never repeats the secret', () => {
     assert.match(problem, expected);
     assert.doesNotMatch(problem, /SEC|RET/);
   }
+});
+
+test('completes a gRPC URL with its port, and takes credentials from it', () => {
+  const rows: [string, string][] = [
+    ['grpc://loki', 'grpc://loki:9095'],
+    ['GRPCS://Loki/', 'grpcs://loki:9095'],
+    ['grpc://loki:9095', 'grpc://loki:9095'],
+    ['grpc://loki:80', 'grpc://loki:80'],
+    ['grpc://loki:21', 'grpc://loki:21'],
+    ['grpcs://loki:443', 'grpcs://loki:443'],
+    ['grpc://[::1]', 'grpc://[::1]:9095'],
+  ];
+  for (const [text, url] of rows) assert.deepEqual(parseEndpointUrl(text), { url });
+  assert.deepEqual(parseEndpointUrl('grpcs://me:p%40w@loki:443'), {
+    url: 'grpcs://loki:443',
+    basicAuth: { user: 'me', password: 'p@w' },
+  });
+});
+
+test('splits a list of URLs only at a comma that stands before a scheme', () => {
+  const rows: [string, string[]][] = [
+    ['http://a', ['http://a']],
+    ['http://a,http://b', ['http://a', 'http://b']],
+    ['http://a , \tgrpc://b/, HTTPS://c', ['http://a', 'grpc://b/', 'HTTPS://c']],
+    ['http://a,', ['http://a']],
+    ['http://a,,http://b,', ['http://a', 'http://b']],
+    ['http://me:p,w@a,http://b', ['http://me:p,w@a', 'http://b']],
+    ['http://a/x,y', ['http://a/x,y']],
+    ['http://a,b', ['http://a,b']],
+    [',', ['']],
+  ];
+  for (const [text, urls] of rows) assert.deepEqual(splitUrls(text), urls);
 });

@@ -19,6 +19,9 @@ test('gives the defaults where nothing, or nothing but space, is set', () => {
     walDir: '/run/docker/logging/wal',
     walMaxBytes: 10 * 2 ** 30,
     walMinFree: { kind: 'percent', percent: 5 },
+    deliveryThreads: 1,
+    endpointGraceMs: 86_400_000,
+    rejectedMaxBytes: 64 * 2 ** 20,
     metricsAddress: { kind: 'tcp', host: '127.0.0.1', port: 9417 },
   };
   assert.deepEqual(parsePluginSettings({}), defaults);
@@ -27,12 +30,23 @@ test('gives the defaults where nothing, or nothing but space, is set', () => {
 });
 
 test('reads the plugin-wide settings', () => {
-  const env = { LOG_LEVEL: 'DEBUG', WAL_DIR: '/mnt/wal', WAL_MAX_BYTES: '-1', WAL_MIN_FREE: '2g' };
+  const env = {
+    LOG_LEVEL: 'DEBUG',
+    WAL_DIR: '/mnt/wal',
+    WAL_MAX_BYTES: '-1',
+    WAL_MIN_FREE: '2g',
+    DELIVERY_THREADS: '8',
+    ENDPOINT_GRACE: '0',
+    REJECTED_MAX_BYTES: '1g',
+  };
   assert.deepEqual(parsePluginSettings({ ...env, METRICS_ADDRESS: 'OFF' }), {
     logLevel: 'debug',
     walDir: '/mnt/wal',
     walMaxBytes: Number.POSITIVE_INFINITY,
     walMinFree: { kind: 'bytes', bytes: 2 * 2 ** 30 },
+    deliveryThreads: 8,
+    endpointGraceMs: 0,
+    rejectedMaxBytes: 2 ** 30,
     metricsAddress: undefined,
   });
   assert.equal(parsePluginSettings({ WAL_MAX_BYTES: '1m' }).walMaxBytes, 1_048_576);
@@ -75,6 +89,13 @@ test('refuses limits that leave no room, and none that only look odd', () => {
     ['WAL_MAX_BYTES', '-2', /is not understood/],
     ['WAL_MAX_BYTES', `${'9'.repeat(400)}p`, /is too large/],
     ['LOG_LEVEL', 'debugg', /did you mean debug\?/],
+    ['DELIVERY_THREADS', '0', /is too small; allowed is a whole number from 1 to 8/],
+    ['DELIVERY_THREADS', '9', /is too large/],
+    ['DELIVERY_THREADS', 'all', /is not understood/],
+    ['ENDPOINT_GRACE', '3651d', /is too large; allowed is a duration from 0s to 3650d/],
+    ['ENDPOINT_GRACE', '-1s', /is not understood/],
+    ['REJECTED_MAX_BYTES', '2g', /is too large; allowed is a size up to 1g, or 0 for none/],
+    ['REJECTED_MAX_BYTES', '-1', /is not understood/],
   ];
   for (const [name, value, expected] of rows) assert.match(errorOf({ [name]: value }), expected);
   assert.deepEqual(parsePluginSettings({ WAL_MIN_FREE: '90%' }).walMinFree, {

@@ -13,6 +13,15 @@ test('takes out userinfo, query values and fragments, of URLs and of what is non
     ['me:secret@loki', '***@loki'],
     ['http://loki/p?token=secret&x=y', 'http://loki/p?token=***&x=***'],
     ['http://loki/p#secret', 'http://loki/p#***'],
+    ['http://me:secret', 'http://me:***'],
+    ['http://me:12secret/x', 'http://me:***'],
+    ['http://me:123456', 'http://me:***'],
+    ['me:secret', 'me:***'],
+    ['http://a:1,http://me:secret', 'http://a:1,http://me:***'],
+    ['http://x:y@a:1,http://me:secret', 'http://***@a:1,http://me:***'],
+    ['http://a:1, grpc://[::1]:9095/', 'http://a:1, grpc://[::1]:9095/'],
+    ['loki:3100', 'loki:3100'],
+    ['http://me:/secret', 'http://me:***'],
     ['nonsense', 'nonsense'],
   ];
   for (const [text, expected] of rows) assert.equal(redactUrl(text), expected);

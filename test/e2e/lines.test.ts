@@ -140,7 +140,7 @@ describe('lines of containers', () => {
     try {
       // A pattern that no cut leaves unnoticed.
       const program = `awk 'BEGIN{for(i=1;i<=${mib / 8};i++) printf "%08d", i}'; echo; echo after`;
-      await runShell('long', program);
+      await runShell('long', program, { logOpts: { 'loki-max-line-size': '2m' } });
       const numbers = Array.from({ length: mib / 8 }, (_, at) => String(at + 1).padStart(8, '0'));
       assertLines(linesOf('long'), [numbers.join(''), 'after']);
     } finally {
@@ -150,9 +150,18 @@ describe('lines of containers', () => {
 
   it('goes on behind a line that the endpoint refuses for its length', async () => {
     const before = loki.counts().rejected['line_too_long'] ?? 0;
-    await runShell('too-long', `echo before; ${printLong(mib)}; echo; echo after; echo last`);
+    const program = `echo before; ${printLong(mib)}; echo; echo after; echo last`;
+    await runShell('too-long', program, { logOpts: { 'loki-max-line-size': '2m' } });
     assertLines(linesOf('too-long'), ['before', 'after', 'last']);
     assert.equal((loki.counts().rejected['line_too_long'] ?? 0) - before, 1);
+  });
+
+  it('cuts a line that is longer than Loki takes, and says so at its end', async () => {
+    await runShell('cut', `${printLong(mib)}; echo; echo after`);
+    const [cut, after] = linesOf('cut').map((line) => line.toString('latin1'));
+    assert.equal(cut?.length, 256 * kib);
+    assert.match(cut ?? '', /x \[holdfast: cut, 1048576 bytes in all\]$/);
+    assert.equal(after, 'after');
   });
 
   it('keeps the two streams of a container apart, and the order in each', async () => {

@@ -116,9 +116,9 @@ function assertHoles(loki: LokiDouble, name: string, gaps: readonly GapLine[]): 
 /** Where a driver serves its metrics: a socket's path, or a port of this machine. */
 export type MetricsPlace = { socketPath: string } | { port: number };
 
-/** The metrics of a driver: sums by name, over all labels. */
-export async function readMetrics(place: MetricsPlace): Promise<Map<string, number>> {
-  const text = await new Promise<string>((resolve, reject) => {
+/** The page of metrics of a driver. */
+export async function metricsPage(place: MetricsPlace): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
     const request = http.get({ ...place, path: '/metrics', agent: false }, (response) => {
       let body = '';
       response.setEncoding('utf8');
@@ -129,6 +129,11 @@ export async function readMetrics(place: MetricsPlace): Promise<Map<string, numb
     });
     request.on('error', reject);
   });
+}
+
+/** The metrics of a driver: sums by name, over all labels. */
+export async function readMetrics(place: MetricsPlace): Promise<Map<string, number>> {
+  const text = await metricsPage(place);
   const sums = new Map<string, number>();
   for (const [, name = '', value] of text.matchAll(/^(\w+)(?:\{[^}]*\})? (\S+)$/gm)) {
     sums.set(name, (sums.get(name) ?? 0) + Number(value));
@@ -140,7 +145,8 @@ export async function readMetrics(place: MetricsPlace): Promise<Map<string, numb
 export async function lossCounters(place: MetricsPlace): Promise<{ told: number; lost: number }> {
   const metrics = await readMetrics(place);
   return {
-    told: metrics.get('holdfast_delivery_gap_frames_total') ?? Number.NaN,
+    // An endpoint that was told of nothing has no figures in its first second.
+    told: metrics.get('holdfast_delivery_gap_frames_total') ?? 0,
     lost: metrics.get('holdfast_wal_gap_frames_total') ?? Number.NaN,
   };
 }

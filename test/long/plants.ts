@@ -61,29 +61,30 @@ const delivery: readonly Plant[] = [
   {
     bug: 'what is sent counts as acknowledged before the answer',
     file: 'src/shipper/endpoint-queue.ts',
-    find: 'if (body !== undefined && !(await this.#send(body, entries))) return;',
-    replace: 'if (body !== undefined) void this.#send(body, entries);',
+    find: 'const outcome = await this.#attempt(batch);',
+    replace: "void this.#attempt(batch);\n    const outcome = ['settled' as Outcome][0];",
     tests: ['test/shipper/shipper.test.ts'],
   },
   {
     bug: 'a push that was cancelled counts as acknowledged (alloy#7065)',
     file: 'src/shipper/endpoint-queue.ts',
-    find: 'if (body !== undefined && !(await this.#send(body, entries))) return;',
-    replace: 'if (body !== undefined) await this.#send(body, entries);',
+    find: "if (outcome === 'cancelled') return;",
+    replace: "if (outcome === 'cancelled') this.#settle(batch);",
     tests: ['test/shipper/regressions.test.ts'],
   },
   {
     bug: 'the position runs ahead of an open partial line',
     file: 'src/shipper/stream-source.ts',
-    find: 'if (open !== undefined && open.lsn < this.#lsn) return { ...open, place };',
-    replace: 'if (open !== undefined && open.lsn > this.#lsn) return { ...open, place };',
+    find: 'const isOpen = open !== undefined && open.lsn < this.#lsn;',
+    replace: 'const isOpen = open !== undefined && open.lsn > this.#lsn;',
     tests: ['test/shipper/shipper.test.ts'],
   },
   {
     bug: 'a position in the segment that is written is taken for its end (alloy#7112)',
     file: 'src/shipper/shipper.ts',
-    find: 'lsn: kept?.ackLsn ?? 0,',
-    replace: 'lsn: kept === undefined ? 0 : new CommittedLsn(stream.committed).read(),',
+    find: 'if (known !== undefined) return known;\n    if (endpoint.startAt',
+    replace:
+      'if (known !== undefined) return newestEdge(this.#options.disk, directory, containerId);\n    if (endpoint.startAt',
     tests: ['test/shipper/regressions.test.ts'],
   },
   {
@@ -136,6 +137,34 @@ const delivery: readonly Plant[] = [
     replace: 'frames: had < 0 ? 0 : frames,',
     tests: ['test/shipper/gaps.test.ts'],
   },
+  {
+    bug: 'a batch is sent before the one with earlier lines of the same container has its answer',
+    file: 'src/shipper/held-batches.ts',
+    find: "batch.state === 'waiting' && batch.blockedBy.size === 0",
+    replace: "batch.state === 'waiting' && batch.blockedBy.size >= 0",
+    tests: ['test/shipper/in-flight.test.ts'],
+  },
+  {
+    bug: 'what is given back when the breaker opens is not read again',
+    file: 'src/shipper/held-batches.ts',
+    find: 'lane.source.rewind(part.start);',
+    replace: 'lane.source.rewind(part.end);',
+    tests: ['test/shipper/outages.test.ts'],
+  },
+  {
+    bug: 'a container goes on at its fastest endpoint: its data goes before the others have it',
+    file: 'src/shipper/container-cursors.ts',
+    find: 'if (cursor.written.lsn < least.lsn) least = cursor.written;',
+    replace: 'least = cursor.written.lsn > least.ordinal ? cursor.written : least;',
+    tests: ['test/shipper/many-endpoints.test.ts'],
+  },
+  {
+    bug: 'the data of an endpoint in its grace period is let go',
+    file: 'src/shipper/container-cursors.ts',
+    find: 'this.#pinned.set(id, known.get(id) ?? this.#make(id, start));',
+    replace: 'known.set(id, known.get(id) ?? this.#make(id, start));',
+    tests: ['test/shipper/many-endpoints.test.ts'],
+  },
 ];
 
 const removal: readonly Plant[] = [
@@ -162,18 +191,16 @@ const removal: readonly Plant[] = [
   },
   {
     bug: 'a cursor is called durable and was never synced',
-    file: 'src/shipper/cursor-keeper.ts',
-    find: 'place, ackedAtMs: Date.now() }, durable);',
-    replace: 'place, ackedAtMs: Date.now() }, false);',
+    file: 'src/shipper/container-cursors.ts',
+    find: 'ackOrdinal: ordinal, place, ackedAtMs }, durable);',
+    replace: 'ackOrdinal: ordinal, place, ackedAtMs }, false);',
     tests: ['test/wal/regressions.test.ts'],
   },
   {
     bug: 'every cursor is called durable, synced or not',
-    file: 'src/shipper/cursor-keeper.ts',
-    find: `      cursor.durableLsn = ackLsn;
-    }`,
-    replace: `    }
-    cursor.durableLsn = ackLsn;`,
+    file: 'src/shipper/container-cursors.ts',
+    find: 'if (!durable) return;',
+    replace: 'if (!durable) cursor.durableLsn = lsn;',
     tests: ['test/wal/regressions.test.ts'],
   },
   {

@@ -5,12 +5,13 @@
 import assert from 'node:assert/strict';
 import { type Log, silentLog } from '../../src/base/log.ts';
 import { WalCounters } from '../../src/base/wal-counters.ts';
-import type { MetricsSource, WalUsage } from '../../src/metrics/source.ts';
+import type { EndpointFigures, MetricsSource, WalUsage } from '../../src/metrics/source.ts';
 
 /** Counters and a state that a test changes at will. */
 export interface TestSource extends MetricsSource {
   readonly counters: WalCounters;
   now: WalUsage;
+  ships: EndpointFigures[];
   asked: number;
 }
 
@@ -28,15 +29,36 @@ export function createSource(reasons: readonly string[] = ['disk', 'full']): Tes
       freeBytes: undefined,
       recoverySeconds: undefined,
       pausedFifos: 0,
+      rejectedBytes: 0,
       logReaders: 0,
     },
+    ships: [],
     asked: 0,
+    requestSecondsBounds: [0.1, 1],
+    endpoints: () => source.ships,
     usage: () => {
       source.asked += 1;
       return source.now;
     },
   };
   return source;
+}
+
+/** An endpoint of which nothing is known yet, but for what a test says. */
+export function figuresOf(
+  endpoint: string,
+  figures: Partial<EndpointFigures> = {},
+): EndpointFigures {
+  return {
+    endpoint,
+    ...{ deliveredEntries: 0, deliveredBytes: 0, sentBytes: 0 },
+    rejectedEntries: { too_old: 0, other: 0 },
+    retries: { outage: 0, limit: 0, settings: 0 },
+    requestSeconds: { buckets: [0, 0], sum: 0, count: 0 },
+    ...{ backlogBytes: 0, backlogEntries: 0, backlogSeconds: 0 },
+    ...{ inFlight: 0, breaker: 'closed', streams: 0 },
+    ...figures,
+  };
 }
 
 /** Every sample of a page, as `name{labels}` with its value; fails on a line that is none. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { version } from '../../src/base/version.ts';
 import { createMetrics } from '../../src/metrics/registry.ts';
 import { gapReasons } from '../../src/wal/meta-record.ts';
 import { createSource, samplesOf } from './helpers.ts';
@@ -9,13 +10,9 @@ const names = [
   'captured_bytes_total',
   'captured_frames_total',
   'wal_written_bytes_total',
-  ...[
-    'wal_gaps_total',
-    'wal_gap_bytes_total',
-    'wal_gap_frames_total',
-    'delivery_gap_bytes_total',
-    'delivery_gap_frames_total',
-  ].flatMap((name) => ['disk', 'full'].map((reason) => `${name}{reason="${reason}"}`)),
+  ...['wal_gaps_total', 'wal_gap_bytes_total', 'wal_gap_frames_total'].flatMap((name) =>
+    ['disk', 'full'].map((reason) => `${name}{reason="${reason}"}`),
+  ),
   ...['enospc', 'eio', 'other'].map((errno) => `wal_write_errors_total{errno="${errno}"}`),
   'wal_sealed_segments_total',
   'wal_sealed_raw_bytes_total',
@@ -23,6 +20,7 @@ const names = [
   'wal_seal_failures_total',
   'wal_sync_failures_total',
   'wal_quarantined_bytes_total',
+  'rejected_lost_entries_total',
   ...['wal_bytes', 'wal_segments'].flatMap((name) => [
     `${name}{kind="raw"}`,
     `${name}{kind="sealed"}`,
@@ -30,6 +28,8 @@ const names = [
   'wal_containers',
   'wal_limit_bytes',
   'fifo_paused',
+  'rejected_stored_bytes',
+  `build_info{version="${version}"}`,
   'log_readers',
   ...['seal_seconds', 'sync_seconds'].flatMap((name) => [`${name}_sum`, `${name}_count`]),
 ];
@@ -39,8 +39,9 @@ test('every metric is there before anything has happened, except what is not kno
   const told = [...samples.keys()].filter((name) => !name.includes('_bucket{'));
   assert.deepEqual(told.sort(), names.map((name) => `holdfast_${name}`).sort());
   for (const name of told) {
-    const expected = name === 'holdfast_wal_limit_bytes' ? Number.POSITIVE_INFINITY : 0;
-    assert.equal(samples.get(name), expected, name);
+    const known: Record<string, number> = { wal_limit_bytes: Number.POSITIVE_INFINITY };
+    known[`build_info{version="${version}"}`] = 1;
+    assert.equal(samples.get(name), known[name.replace('holdfast_', '')] ?? 0, name);
   }
 });
 
@@ -65,6 +66,7 @@ test('each number of the source is told under its own name, and anew at each scr
   counters.sealFailures = 7;
   counters.syncFailures = 8;
   counters.quarantinedBytes = 9;
+  counters.rejectedLostEntries = 20;
   counters.gap('full', 10, 11);
   counters.writeError('EIO');
   source.now = {
@@ -77,7 +79,8 @@ test('each number of the source is told under its own name, and anew at each scr
     freeBytes: 18,
     recoverySeconds: 0.5,
     pausedFifos: 19,
-    logReaders: 20,
+    rejectedBytes: 21,
+    logReaders: 22,
   };
   const expected: Record<string, number> = {
     captured_bytes_total: 1,
@@ -104,7 +107,9 @@ test('each number of the source is told under its own name, and anew at each scr
     wal_free_bytes: 18,
     recovery_seconds: 0.5,
     fifo_paused: 19,
-    log_readers: 20,
+    rejected_lost_entries_total: 20,
+    rejected_stored_bytes: 21,
+    log_readers: 22,
   };
   // Twice, because a counter that adds instead of being set would double.
   for (const scrape of [1, 2]) {

@@ -6,63 +6,21 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { uncompressSync } from 'snappy';
 import { nodeFileSystem as disk, type FileSystem } from '../../src/base/file-system.ts';
 import { type Log, silentLog } from '../../src/base/log.ts';
-import { type EndpointOptions, Shipper, type StreamOptions } from '../../src/shipper/shipper.ts';
-import type { SendResult, Sink } from '../../src/sink/sink.ts';
+import type { StreamOptions } from '../../src/shipper/endpoint-options.ts';
+import { Shipper } from '../../src/shipper/shipper.ts';
 import { CursorFile, readCursors } from '../../src/wal/index.ts';
 import { numberedFrames } from '../helpers/frames.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
-import { decodePush } from '../helpers/logproto.ts';
+import { delivered, endpointOf, numbered, planOf, TestSink, until, urlOf } from './ship-bench.ts';
 
 const first = 'aa'.repeat(32);
 const second = 'bb'.repeat(32);
 
-/** Takes so many bodies and hangs with the next one; what hangs ends with `closed`. */
-class HangingSink implements Sink {
-  readonly bodies: Buffer[] = [];
-  takes = Number.POSITIVE_INFINITY;
-  #closed = Promise.withResolvers<SendResult>();
-
-  async send(body: Buffer): Promise<SendResult> {
-    this.bodies.push(body);
-    return this.bodies.length > this.takes ? this.#closed.promise : { kind: 'delivered' };
-  }
-
-  async close(): Promise<void> {
-    this.#closed.resolve({ kind: 'retry', reason: 'closed' });
-  }
-
-  /** Lines of all bodies, or of the first ones. */
-  lines(bodies = this.bodies.length): string[] {
-    return this.bodies
-      .slice(0, bodies)
-      .flatMap((body) =>
-        decodePush(uncompressSync(body) as Buffer).flatMap(({ entries }) =>
-          entries.map(({ line }) => line.toString()),
-        ),
-      );
-  }
-}
-
-const numbered = (from: number, to: number): string[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => `n ${from + index}`);
-
-const tick = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Fails with what was waited for instead of hanging the whole run. */
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const endMs = performance.now() + 10_000;
-  while (!isSo()) {
-    assert.ok(performance.now() < endMs, `never so: ${what}`);
-    await tick();
-  }
-}
-
 describe('delivery, where others have lost lines', () => {
   let wal: TestWal;
-  let sinks: Map<string, HangingSink>;
+  let sinks: Map<string, TestSink>;
   let shippers: Shipper[];
 
   beforeEach(async () => {
@@ -78,36 +36,30 @@ describe('delivery, where others have lost lines', () => {
   });
 
   function start(fileSystem: FileSystem = disk, log: Log = silentLog): Shipper {
-    const createSink = ({ key }: EndpointOptions): Sink => sinkOf(key);
-    const onAcknowledged = (): void => {};
-    const shipper = new Shipper({ disk: fileSystem, log, createSink, onAcknowledged });
+    const shipper = new Shipper({
+      disk: fileSystem,
+      log,
+      createSink: ({ url }) => sinkOf(url).reopen(),
+      onAcknowledged: () => {},
+    });
     shippers.push(shipper);
     return shipper;
   }
 
-  function sinkOf(key: string): HangingSink {
-    const sink = sinks.get(key) ?? new HangingSink();
-    sinks.set(key, sink);
+  function sinkOf(url: string): TestSink {
+    const sink = sinks.get(url) ?? new TestSink();
+    sinks.set(url, sink);
     return sink;
   }
 
+  /** From now on the endpoint takes so many pushes in all, and hangs with the next one. */
+  function takes(key: string, pushes: number): void {
+    sinkOf(urlOf(key)).rule = (_push, index) => (index < pushes ? delivered : undefined);
+  }
+
   function optionsOf(log: TestLog, key: string, endpointId: number): StreamOptions {
-    return {
-      containerId: log.containerId,
-      directory: log.directory,
-      committed: log.committed.buffer,
-      endpointId,
-      endpoint: {
-        key,
-        url: `http://${key}`,
-        timeoutMs: 1000,
-        batchSizeBytes: 600,
-        batchWaitMs: 1,
-        minBackoffMs: 1,
-        maxBackoffMs: 2,
-      },
-      labels: { stdout: '{}', stderr: '{}' },
-    };
+    const endpoint = endpointOf(key, { batchSizeBytes: 600, batchWaitMs: 1 });
+    return planOf(log, [{ endpointId, endpoint, labels: { stdout: '{}', stderr: '{}' } }]);
   }
 
   async function logOf(containerId: string, lines: number): Promise<TestLog> {
@@ -130,18 +82,18 @@ describe('delivery, where others have lost lines', () => {
     await until('ten lines are acknowledged', () => ackedOf(log, 1) === log.endLsn);
     const ackedLsn = log.endLsn;
     // Several batches: one is under way, one waits for its turn, one is being filled.
-    const answered = sinkOf('a').bodies.length;
-    sinkOf('a').takes = answered;
+    const answered = sinkOf(urlOf('a')).pushes.length;
+    takes('a', answered);
     log.write(numberedFrames('n ', 11, 90));
     shipper.appended([first]);
-    await until('a push is under way', () => sinkOf('a').bodies.length > answered);
+    await until('a push is under way', () => sinkOf(urlOf('a')).pushes.length > answered);
     await shipper.close();
     assert.equal(ackedOf(log, 1), ackedLsn);
     assert.match(said.at(-1) ?? '', /"deliveredEntries":10,"rejectedEntries":0,/);
     sinks.clear();
     start().stream(optionsOf(log, 'a', 1));
     await until('all is acknowledged', () => ackedOf(log, 1) === log.endLsn);
-    assert.deepEqual(sinkOf('a').lines(), numbered(11, 90));
+    assert.deepEqual(sinkOf(urlOf('a')).texts, numbered(11, 90));
   });
 
   it('alloy#6154: two endpoints never share a cursor', async () => {
@@ -158,30 +110,25 @@ describe('delivery, where others have lost lines', () => {
     const again = new CursorFile(disk, other.directory, second);
     assert.deepEqual([again.get(7)?.ackLsn, again.get(8)?.ackLsn], [90, 20]);
     // One endpoint takes all, the other hangs: its container stays where it is.
-    sinkOf('b').takes = 0;
+    takes('b', 0);
     const shipper = start();
     shipper.stream(optionsOf(log, 'a', 1));
     shipper.stream(optionsOf(other, 'b', 2));
     await until('the first has all', () => ackedOf(log, 1) === log.endLsn);
-    await until('the second was asked', () => sinkOf('b').bodies.length > 0);
+    await until('the second was asked', () => sinkOf(urlOf('b')).pushes.length > 0);
     assert.equal(ackedOf(log, 2), 0);
     assert.deepEqual([ackedOf(other, 1), ackedOf(other, 2)], [0, 0]);
     // The same container for another endpoint: that one has nothing of it yet.
     shipper.stream(optionsOf(log, 'c', 3));
     await until('the third has all', () => ackedOf(log, 3) === log.endLsn);
-    assert.deepEqual(sinkOf('c').lines(), numbered(1, 30));
+    assert.deepEqual(sinkOf(urlOf('c')).texts, numbered(1, 30));
     // And back: the first has it all and gets nothing twice.
-    const before = sinkOf('a').bodies.length;
+    const before = sinkOf(urlOf('a')).pushes.length;
     log.write(numberedFrames('n ', 31, 31));
     shipper.stream(optionsOf(log, 'a', 1));
     await until('the first has the rest', () => ackedOf(log, 1) === log.endLsn);
-    assert.equal(
-      sinkOf('a')
-        .lines()
-        .filter((line) => line === 'n 30').length,
-      1,
-    );
-    assert.ok(sinkOf('a').bodies.length > before);
+    assert.equal(sinkOf(urlOf('a')).texts.filter((line) => line === 'n 30').length, 1);
+    assert.ok(sinkOf(urlOf('a')).pushes.length > before);
   });
 
   it('alloy#7112: a position in the segment still being written survives a kill', async () => {
@@ -196,23 +143,23 @@ describe('delivery, where others have lost lines', () => {
       },
     };
     // The endpoint takes a part of what is in the segment, and no more.
-    sinkOf('a').takes = 2;
+    takes('a', 2);
     start(mortal).stream(optionsOf(log, 'a', 1));
-    await until('a third push is under way', () => sinkOf('a').bodies.length > 2);
+    await until('a third push is under way', () => sinkOf(urlOf('a')).pushes.length > 2);
     await until('a part is acknowledged', () => ackedOf(log, 1) > 0);
     await until('both answers are in the cursor', () => {
-      const taken = sinkOf('a').lines(2).length;
+      const taken = sinkOf(urlOf('a')).texts.length;
       return readCursors(disk, log.directory, first)[0]?.ackOrdinal === taken;
     });
     power.isOn = false;
     assert.ok(ackedOf(log, 1) < log.endLsn);
-    const taken = sinkOf('a').lines(2).length;
+    const taken = sinkOf(urlOf('a')).texts.length;
     // More comes into the same segment while nobody ships it.
     log.write(numberedFrames('n ', 81, 120));
     sinks.clear();
     start().stream(optionsOf(log, 'a', 1));
     await until('all is acknowledged', () => ackedOf(log, 1) === log.endLsn);
-    assert.deepEqual(sinkOf('a').lines(), numbered(taken + 1, 120));
+    assert.deepEqual(sinkOf(urlOf('a')).texts, numbered(taken + 1, 120));
     const [cursor] = readCursors(disk, log.directory, first);
     assert.deepEqual([cursor?.place.sequence, cursor?.ackOrdinal], [1, 120]);
   });
@@ -226,7 +173,7 @@ describe('delivery, where others have lost lines', () => {
     bytes.fill(0, 64);
     fs.writeFileSync(segment, bytes);
     const losses: unknown[][] = [];
-    const sink = sinkOf('a');
+    const sink = sinkOf(urlOf('a'));
     const shipper = new Shipper({
       disk,
       log: silentLog,
@@ -237,11 +184,11 @@ describe('delivery, where others have lost lines', () => {
     shippers.push(shipper);
     shipper.stream(optionsOf(log, 'a', 1));
     await until('all is acknowledged', () => ackedOf(log, 1) === log.endLsn);
-    const told = sink.lines().filter((line) => line.startsWith('holdfast: '));
-    const lost = 60 - (sink.lines().length - told.length);
+    const told = sink.texts.filter((line) => line.startsWith('holdfast: '));
+    const lost = 60 - (sink.texts.length - told.length);
     assert.equal(losses.length, 1);
-    const [containerId, key, reason, lostBytes, frames] = losses[0] ?? [];
-    assert.deepEqual([containerId, key, reason, frames], [first, 'a', 'damage', lost]);
+    const [label, reason, lostBytes, frames] = losses[0] ?? [];
+    assert.deepEqual([label, reason, frames], ['a', 'damage', lost]);
     const size = `\\(${Number(lostBytes).toLocaleString('en-US')} bytes\\)`;
     assert.match(
       told.join('\n'),

@@ -4,69 +4,29 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { uncompressSync } from 'snappy';
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { type EndpointOptions, Shipper, type StreamOptions } from '../../src/shipper/shipper.ts';
-import type { SendResult, Sink } from '../../src/sink/sink.ts';
+import type { EndpointOptions, StreamOptions } from '../../src/shipper/endpoint-options.ts';
+import { Shipper } from '../../src/shipper/shipper.ts';
 import { readCursors } from '../../src/wal/index.ts';
 import { encodeFrame, numberedFrames } from '../helpers/frames.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
-import { decodePush } from '../helpers/logproto.ts';
+import { endpointOf, linesOf, outage, planOf, TestSink, tick, until } from './ship-bench.ts';
 
 const loud = 'aa'.repeat(32);
 const quiet = 'bb'.repeat(32);
-
-const endpoint: EndpointOptions = {
-  key: 'k',
-  url: 'http://test',
-  timeoutMs: 1000,
-  batchSizeBytes: 64 * 1024,
-  batchWaitMs: 10,
-  minBackoffMs: 1,
-  maxBackoffMs: 2,
-};
-
-/** Takes batches and answers as told. */
-class MemorySink implements Sink {
-  readonly bodies: Buffer[] = [];
-  /** Answers in turn; when they are used up, everything is delivered. */
-  answers: SendResult[] = [];
-  /** While set, answers wait for it. */
-  hold: Promise<void> | undefined;
-  #closed = Promise.withResolvers<void>();
-
-  async send(body: Buffer): Promise<SendResult> {
-    this.bodies.push(body);
-    if (this.hold !== undefined) await Promise.race([this.hold, this.#closed.promise]);
-    return this.answers.shift() ?? { kind: 'delivered' };
-  }
-
-  async close(): Promise<void> {
-    this.#closed.resolve();
-  }
-
-  /** Lines of all bodies, or of some, in order. */
-  lines(bodies = this.bodies): string[] {
-    return bodies.flatMap((body) =>
-      decodePush(uncompressSync(body) as Buffer).flatMap((stream) =>
-        stream.entries.map((entry) => `${stream.labels} ${entry.line.toString()}`),
-      ),
-    );
-  }
-}
+const batchSizeBytes = 64 * 1024;
 
 describe('the shipper', () => {
   let wal: TestWal;
-  let sink: MemorySink;
+  let sink: TestSink;
   let acked: Map<string, number>;
   let shipper: Shipper;
-  let moved = Promise.withResolvers<void>();
 
   beforeEach(async () => {
     wal = new TestWal();
     await wal.open();
-    sink = new MemorySink();
+    sink = new TestSink();
     startShipper();
   });
 
@@ -77,31 +37,20 @@ describe('the shipper', () => {
 
   function startShipper(): void {
     acked = new Map();
-    const options = { disk, log: silentLog, createSink: () => sink };
     shipper = new Shipper({
-      ...options,
-      onAcknowledged: (containerId, ackLsn) => {
-        acked.set(containerId, ackLsn);
-        moved.resolve();
-        moved = Promise.withResolvers<void>();
-      },
+      disk,
+      log: silentLog,
+      createSink: () => sink,
+      onAcknowledged: (containerId, { lsn }) => acked.set(containerId, lsn),
     });
   }
 
   function optionsOf(log: TestLog, changes: Partial<EndpointOptions> = {}): StreamOptions {
-    const name = log.containerId.slice(0, 2);
-    return {
-      containerId: log.containerId,
-      directory: log.directory,
-      committed: log.committed.buffer,
-      endpointId: 1,
-      endpoint: { ...endpoint, ...changes },
-      labels: { stdout: `{out="${name}"}`, stderr: `{err="${name}"}` },
-    };
+    return planOf(log, [endpointOf('k', changes)]);
   }
 
   async function delivered(log: TestLog): Promise<void> {
-    while ((acked.get(log.containerId) ?? 0) < log.endLsn) await moved.promise;
+    await until('all is acknowledged', () => (acked.get(log.containerId) ?? 0) >= log.endLsn);
   }
 
   const numbered = (name: string, from: number, to: number): string[] =>
@@ -113,41 +62,28 @@ describe('the shipper', () => {
     log.write(numberedFrames('n ', 1, 20_000), 7_777);
     shipper.stream(optionsOf(log));
     await delivered(log);
-    assert.deepEqual(sink.lines(), numbered('aa', 1, 20_000));
-    assert.ok(sink.bodies.length > 1);
-    for (const body of sink.bodies) {
-      const size = (uncompressSync(body) as Buffer).length;
-      assert.ok(size <= endpoint.batchSizeBytes, `a batch has ${size} bytes`);
+    assert.deepEqual(sink.lines, numbered('aa', 1, 20_000));
+    assert.ok(sink.pushes.length > 1);
+    for (const { bytes } of sink.pushes) {
+      assert.ok(bytes <= batchSizeBytes, `a batch has ${bytes} bytes`);
     }
     assert.equal(readCursors(disk, log.directory, loud)[0]?.ackLsn, log.endLsn);
   });
 
-  it('sends the very same body again until it is taken, and moves no cursor before', async () => {
+  it('sends the very same body again until it is taken, encoded once, and moves no cursor before', async () => {
     const log = await wal.log(loud);
     log.attach();
     log.write(numberedFrames('n ', 1, 10));
-    sink.answers = Array.from({ length: 5 }, () => ({ kind: 'retry', reason: 'busy' }));
-    shipper.stream(optionsOf(log));
-    while (sink.answers.length > 0) {
+    // One more failure would make it read the lines anew.
+    sink.rule = (_push, index) => {
       assert.equal(acked.get(loud), 0);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await delivered(log);
-    assert.equal(new Set(sink.bodies).size, 1);
-    assert.equal(sink.bodies.length, 6);
-  });
-
-  it('moves on behind what an endpoint refuses for good', async () => {
-    const log = await wal.log(loud);
-    log.attach();
-    log.write(numberedFrames('n ', 1, 10));
-    sink.answers = [{ kind: 'rejected', reason: 'too old', status: 400 }];
+      return index < 4 ? outage() : { kind: 'delivered' };
+    };
     shipper.stream(optionsOf(log));
     await delivered(log);
-    log.write(numberedFrames('n ', 11, 20));
-    shipper.appended([loud]);
-    await delivered(log);
-    assert.deepEqual(sink.lines(sink.bodies.slice(1)), numbered('aa', 11, 20));
+    assert.equal(sink.pushes.length, 5);
+    for (const { body } of sink.pushes) assert.ok(body === sink.pushes[0]?.body);
+    assert.equal(sink.encoded, 1);
   });
 
   it('goes on at the cursor after a stop in the middle of a send, and repeats only that', async () => {
@@ -156,18 +92,17 @@ describe('the shipper', () => {
     log.write(numberedFrames('n ', 1, 100));
     shipper.stream(optionsOf(log));
     await delivered(log);
-    sink.hold = new Promise(() => {});
+    sink.rule = () => undefined;
     log.write(numberedFrames('n ', 101, 200));
     shipper.appended([loud]);
-    while (sink.bodies.length < 2) await new Promise((resolve) => setImmediate(resolve));
-    sink.answers = [{ kind: 'retry', reason: 'closed' }];
+    await until('a second push is under way', () => sink.open.length > 0);
     await shipper.close();
     assert.ok((acked.get(loud) ?? 0) < log.endLsn);
-    sink = new MemorySink();
+    sink = new TestSink();
     startShipper();
     shipper.stream(optionsOf(log));
     await delivered(log);
-    assert.deepEqual(sink.lines(), numbered('aa', 101, 200));
+    assert.deepEqual(sink.lines, numbered('aa', 101, 200));
   });
 
   it('does not let a loud container keep a quiet one waiting', async () => {
@@ -181,7 +116,7 @@ describe('the shipper', () => {
     shipper.stream(optionsOf(noisy, changes));
     shipper.stream(optionsOf(calm, changes));
     await delivered(calm);
-    const first = sink.lines(sink.bodies.slice(0, 2));
+    const first = linesOf(sink.pushes.slice(0, 2));
     assert.ok(first.includes('{out="bb"} n 1'), 'the quiet line is not in the first two batches');
     await delivered(noisy);
   });
@@ -197,13 +132,13 @@ describe('the shipper', () => {
     const other = { source: 'stderr', timeNano, line: Buffer.from('between') };
     log.write(encodeFrame(other));
     shipper.stream(optionsOf(log));
-    while ((acked.get(loud) ?? 0) < openLsn) await moved.promise;
+    await until('the lines before are acknowledged', () => (acked.get(loud) ?? 0) >= openLsn);
     assert.equal(acked.get(loud), openLsn);
     log.write(encodeFrame({ ...piece, line: Buffer.from('end'), ordinal: 2 }));
     log.detach();
     shipper.appended([loud]);
     await delivered(log);
-    assert.ok(sink.lines().includes('{out="aa"} begin end'));
+    assert.ok(sink.lines.includes('{out="aa"} begin end'));
   });
 
   it('calls no position durable that a loss of power could take back', async () => {
@@ -211,6 +146,7 @@ describe('the shipper', () => {
     log.attach();
     log.write(numberedFrames('n ', 1, 10_000), 3_000);
     await shipper.close();
+    sink = new TestSink();
     let syncedLsn = 0;
     let durableMax = 0;
     const syncing = {
@@ -221,13 +157,16 @@ describe('the shipper', () => {
       },
     };
     const done = Promise.withResolvers<void>();
-    const createSink = (): Sink => sink;
-    const onAcknowledged = (_id: string, ackLsn: number, durableLsn: number): void => {
-      assert.ok(durableLsn <= syncedLsn, `${durableLsn} is called durable, ${syncedLsn} is`);
-      durableMax = Math.max(durableMax, durableLsn);
-      if (ackLsn === log.endLsn) done.resolve();
-    };
-    shipper = new Shipper({ disk: syncing, log: silentLog, createSink, onAcknowledged });
+    shipper = new Shipper({
+      disk: syncing,
+      log: silentLog,
+      createSink: () => sink,
+      onAcknowledged: (_id, { lsn, durableLsn }) => {
+        assert.ok(durableLsn <= syncedLsn, `${durableLsn} is called durable, ${syncedLsn} is`);
+        durableMax = Math.max(durableMax, durableLsn);
+        if (lsn === log.endLsn) done.resolve();
+      },
+    });
     shipper.stream(optionsOf(log));
     await done.promise;
     assert.ok(durableMax > 0, 'nothing ever became durable');
@@ -241,7 +180,7 @@ describe('the shipper', () => {
     log.write(numberedFrames('n ', 6, 10));
     shipper.stream(optionsOf(log));
     await delivered(log);
-    const lines = sink.lines();
+    const lines = sink.lines;
     const told = lines.filter((line) => line.startsWith('{err="aa"} holdfast: '));
     assert.equal(told.length, 1);
     assert.match(told[0] ?? '', /\(1,000 bytes\) is missing here: .* \(disk\)$/);
@@ -251,32 +190,64 @@ describe('the shipper', () => {
     );
   });
 
-  it('takes new labels and a new endpoint for what comes after', async () => {
+  it('takes new labels for what comes after', async () => {
     const log = await wal.log(loud);
     log.attach();
     log.write(numberedFrames('n ', 1, 1));
     shipper.stream(optionsOf(log));
     await delivered(log);
     const labels = { stdout: '{out="new"}', stderr: '{err="new"}' };
-    shipper.stream({ ...optionsOf(log, { batchWaitMs: 5 }), labels });
+    shipper.stream(planOf(log, [{ endpointId: 1, endpoint: endpointOf('k'), labels }]));
     log.write(numberedFrames('n ', 2, 2));
     shipper.appended([loud]);
     await delivered(log);
-    assert.deepEqual(sink.lines(), ['{out="aa"} n 1', '{out="new"} n 2']);
+    assert.deepEqual(sink.lines, ['{out="aa"} n 1', '{out="new"} n 2']);
   });
 
   it('touches nothing of a container that it was asked to let go of', async () => {
     const log = await wal.log(loud);
     log.attach();
     log.write(numberedFrames('n ', 1, 5));
-    sink.hold = new Promise(() => {});
+    sink.rule = () => undefined;
     shipper.stream(optionsOf(log));
-    while (sink.bodies.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until('a push is under way', () => sink.open.length > 0);
     shipper.release(loud);
     log.close();
     wal.remove();
     shipper.appended([loud]);
+    sink.answer(sink.open[0]);
+    // Longer than a round of writing cursors.
     await new Promise((resolve) => setTimeout(resolve, 150));
     assert.equal(acked.get(loud), 0);
+  });
+
+  it('goes on with a directory that could not be read, once it can be', async () => {
+    const log = await wal.log(loud);
+    log.attach();
+    log.write(numberedFrames('n ', 1, 5));
+    await shipper.close();
+    sink = new TestSink();
+    let isIll = true;
+    shipper = new Shipper({
+      disk: {
+        ...disk,
+        readFileSync: (path) => {
+          if (isIll) throw Object.assign(new Error('EIO: bad disk'), { code: 'EIO' });
+          return disk.readFileSync(path);
+        },
+      },
+      log: silentLog,
+      createSink: () => sink,
+      onAcknowledged: (containerId, { lsn }) => acked.set(containerId, lsn),
+    });
+    acked.clear();
+    shipper.stream(optionsOf(log));
+    await tick();
+    assert.equal(acked.size, 0);
+    isIll = false;
+    // The plan comes again, or the shipper tries again by itself after some seconds.
+    shipper.stream(optionsOf(log));
+    await delivered(log);
+    assert.deepEqual(sink.lines, numbered('aa', 1, 5));
   });
 });

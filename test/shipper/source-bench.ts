@@ -5,7 +5,13 @@
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { PushBatch } from '../../src/encode/push-batch.ts';
-import { type OnLoss, type SourcePosition, StreamSource } from '../../src/shipper/stream-source.ts';
+import type { FillTarget, ToldLoss } from '../../src/shipper/fill-target.ts';
+import type { LineRule } from '../../src/shipper/long-lines.ts';
+import {
+  type SourceMark,
+  type SourcePosition,
+  StreamSource,
+} from '../../src/shipper/stream-source.ts';
 import {
   evictSegment,
   type GapRecord,
@@ -53,9 +59,9 @@ export class SourceBench {
   readonly bench = new StreamBench();
   readonly writer: StreamWriter;
   readonly files = new SegmentFiles(disk);
-  readonly losses: Parameters<OnLoss>[] = [];
   /** One stream for both, so that batches show the order of all entries. */
   labels = { stdout: '{all=""}', stderr: '{all=""}' };
+  lines: LineRule = { maxLineBytes: 8 << 20, longLines: 'truncate' };
 
   constructor(segmentBytesMax = 1 << 20) {
     this.bench.limits.segmentBytesMax = segmentBytesMax;
@@ -108,10 +114,10 @@ export class SourceBench {
       reader: this.bench.reader(this.files),
       committed,
       labels: this.labels,
+      lines: this.lines,
       budget: { heldBytes: 0 },
       log: silentLog,
       start,
-      onLoss: (...loss) => this.losses.push(loss),
     });
   }
 }
@@ -119,17 +125,24 @@ export class SourceBench {
 /** Entries of one batch, and where their source stood behind it. */
 export interface Filled {
   got: Got[];
-  position: SourcePosition;
+  position: SourceMark;
+  /** The losses that it tells of. */
+  losses: readonly ToldLoss[];
   /** Whether all that is written was read. */
   isDone: boolean;
 }
 
+/** An empty batch of at most so many bytes. */
+export function targetOf(limitBytes: number): FillTarget {
+  return { push: new PushBatch(), limitBytes, refused: [], refusedBytes: 0 };
+}
+
 /** Fills one batch of at most so many bytes. */
 export function fillOnce(source: StreamSource, batchBytesMax: number): Filled {
-  const batch = new PushBatch();
-  // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- a source is no array.
-  const isDone = source.fill(batch, batchBytesMax, 0) === 'idle';
-  return { got: gotOf(batch), position: source.position, isDone };
+  const target = targetOf(batchBytesMax);
+  const isDone = source.fill(target, 512 * 1024, 0) === 'idle';
+  const losses = source.takeNotes()?.told ?? [];
+  return { got: gotOf(target.push), position: source.position, isDone, losses };
 }
 
 /** Reads all that there is, in batches of at most so many bytes. */
@@ -148,7 +161,8 @@ export function allOf(filled: readonly Filled[]): Got[] {
   return filled.flatMap(({ got }) => got);
 }
 
-function gotOf(batch: PushBatch): Got[] {
+/** The entries of a batch. */
+export function gotOf(batch: PushBatch): Got[] {
   if (batch.entries === 0) return [];
   return decodePush(batch.encode()).flatMap(({ labels, entries }) =>
     entries.map(({ line: bytes, seconds, nanos }) => ({

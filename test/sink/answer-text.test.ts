@@ -30,3 +30,37 @@ test('never shows a secret, wherever it stands', () => {
     }),
   );
 });
+
+/** Nothing of the secret is to be seen, whatever stands around it and however it is written. */
+const encodings: [string, (text: string) => string][] = [
+  ['as it is', (text) => text],
+  ['as a part of a URL', (text) => encodeURIComponent(text)],
+  ['in lower-case escapes', (text) => encodeURIComponent(text).toLowerCase()],
+  ['as a form', (text) => new URLSearchParams({ q: text }).toString()],
+  ['as JSON', (text) => JSON.stringify({ text })],
+  ['as base64', (text) => Buffer.from(text).toString('base64')],
+  ['as base64 for URLs', (text) => Buffer.from(text).toString('base64url')],
+  ['as hex', (text) => Buffer.from(text).toString('hex')],
+  ['as HTML', (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&#34;')],
+];
+
+for (const [name, encode] of encodings) {
+  test(`takes a secret out ${name}, at any place in a longer text`, () => {
+    const secret = 'pa55 w&rd"/+=?ä';
+    const clean = createAnswerText([secret]);
+    for (const before of ['', 'u', 'us', 'usr', 'user:']) {
+      for (const after of ['', '!', '!!', '!!!']) {
+        const echo = encode(`${before}${secret}${after}`);
+        const text = clean(Buffer.from(`x ${echo} y`), false);
+        assert.match(text, /\*\*\*/, echo);
+        // Of what encodings put at the edges, a byte's worth of the secret can stay.
+        const left = text.replaceAll('***', '');
+        assert.ok(left.length <= before.length + after.length + 14 + 10, `${echo} -> ${text}`);
+      }
+    }
+  });
+}
+
+test('leaves short encodings alone, which could be anything', () => {
+  assert.equal(createAnswerText(['abc'])(Buffer.from('YWJj 616263'), false), 'YWJj 616263');
+});

@@ -1,19 +1,27 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { version } from '../../src/base/version.ts';
-import { createLokiHttpSink, type LokiHttpOptions } from '../../src/sink/loki-http.ts';
-import type { SendResult, Sink } from '../../src/sink/sink.ts';
+import type { Credentials, SendResult, SinkOptions } from '../../src/sink/sink.ts';
 import { startHttp, startTcp } from '../helpers/http-server.ts';
+import {
+  expectDelivered,
+  expectRefusal,
+  expectRetry,
+  now,
+  push,
+  request,
+  requestOf,
+  sinkFor,
+  startDouble,
+} from '../helpers/sink-options.ts';
 
 const body = Buffer.from('a compressed batch');
-const timeoutMs = 20_000;
 
-/** A sink that closes with its test. */
-function sinkFor(t: TestContext, url: string, options: Partial<LokiHttpOptions> = {}): Sink {
-  const sink = createLokiHttpSink({ url, timeoutMs, ...options });
-  t.after(() => sink.close());
-  return sink;
-}
+const basic = (user: string, password: string): Credentials => ({
+  kind: 'basic',
+  user,
+  password: { kind: 'text', text: password },
+});
 
 /** The reason of a result that must be a retry. */
 function retryReason(result: SendResult): string {
@@ -24,7 +32,8 @@ test('sends the batch as Loki wants it', async (t) => {
   const server = await startHttp(t, (response) => response.writeHead(204).end());
   const sink = sinkFor(t, `${server.url}/deep?x=1`, {
     tenantId: 'team-a',
-    basicAuth: { user: 'me', password: 'pä:w' },
+    credentials: basic('me', 'pä:w'),
+    headers: { 'x-more': 'one', 'x-scope-orgid': 'not this one' },
   });
   assert.deepEqual(await sink.send(body), { kind: 'delivered' });
   const [one] = server.received;
@@ -36,6 +45,7 @@ test('sends the batch as Loki wants it', async (t) => {
     'content-length': String(body.length),
     'user-agent': `holdfast/${version}`,
     'x-scope-orgid': 'team-a',
+    'x-more': 'one',
     authorization: `Basic ${Buffer.from('me:pä:w').toString('base64')}`,
   });
 });
@@ -60,7 +70,7 @@ test('says for each status what becomes of the batch, with the words of the serv
     [400, 'rejected'],
     [401, 'retry'],
     [404, 'retry'],
-    [413, 'rejected'],
+    [413, 'too-large'],
     [422, 'rejected'],
     [429, 'retry'],
     [500, 'retry'],
@@ -121,6 +131,17 @@ test('a body that breaks off does not change what the status said', async (t) =>
     });
     assert.equal((await sinkFor(t, server.url).send(body)).kind, kind);
   }
+});
+
+test('an answer that hangs in its body counts, even when the timeout is over', async (t) => {
+  const server = await startTcp(t, (socket) => {
+    const head = 'HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\nhalf';
+    socket.once('data', () => socket.write(head));
+  });
+  const began = performance.now();
+  const result = await sinkFor(t, server.url, { timeoutMs: 200 }).send(body);
+  assert.equal(result.kind, 'rejected');
+  assert.ok(performance.now() - began < 5000);
 });
 
 test('a server that never answers costs the timeout and not more', async (t) => {
@@ -184,7 +205,7 @@ test('garbage, endless headers and a refused connection are retries that say so'
   const garbage = await startTcp(t, (socket) => {
     socket.once('data', () => socket.end('\u0016\u0003\u0001 this is not HTTP\r\n\r\n'));
   });
-  assert.match(retryReason(await sinkFor(t, garbage.url).send(body)), /not HTTP/);
+  expectRetry(await sinkFor(t, garbage.url).send(body), 'settings', /not HTTP/);
 
   const headers = await startTcp(t, (socket) => {
     socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(100_000)}`));
@@ -193,13 +214,13 @@ test('garbage, endless headers and a refused connection are retries that say so'
 
   // Port 1 is where nobody listens; connecting to it needs no network.
   const refused = await sinkFor(t, 'http://127.0.0.1:1/push').send(body);
-  assert.match(retryReason(refused), /ECONNREFUSED, nothing listens there/);
+  expectRetry(refused, 'outage', /ECONNREFUSED, nothing listens there/);
 });
 
 test('plain HTTP behind an https URL is a retry that asks for http', async (t) => {
   const server = await startHttp(t, (response) => response.writeHead(204).end());
   const result = await sinkFor(t, server.url.replace('http:', 'https:')).send(body);
-  assert.match(retryReason(result), /is it http:\/\/\?/);
+  expectRetry(result, 'settings', /is it http:\/\//);
 });
 
 test('never shows a secret that the server echoes', async (t) => {
@@ -207,7 +228,7 @@ test('never shows a secret that the server echoes', async (t) => {
     response.writeHead(400).end(`${request.headers.authorization} S3CRET-PASS ${request.url}`);
   });
   const result = await sinkFor(t, `${server.url}?token=QUERYT0KEN`, {
-    basicAuth: { user: 'me', password: 'S3CRET-PASS' },
+    credentials: basic('me', 'S3CRET-PASS'),
   }).send(body);
   const text = JSON.stringify(result);
   assert.doesNotMatch(text, /S3CRET|QUERYT0KEN/);
@@ -224,7 +245,7 @@ test('close ends what is in flight as a retry, and later sends too', async (t) =
   await sink.close();
   await sink.close();
   for (const result of await Promise.all([...sends, sink.send(body)])) {
-    assert.deepEqual(result, { kind: 'retry', reason: 'closed' });
+    assert.deepEqual(result, { kind: 'retry', cause: 'outage', reason: 'closed' });
   }
 });
 
@@ -236,4 +257,126 @@ test('does not wait for a timer of a send that is over', async (t) => {
   await sink.close();
   const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   assert.ok(after <= before, `${before} timers before, ${after} after`);
+});
+
+test('says that HTTPS is spoken where HTTP was sent, and refuses no entry for it', async (t) => {
+  const server = await startHttp(t, (response) => {
+    response.writeHead(400).end('Client sent an HTTP request to an HTTPS server.');
+  });
+  expectRetry(await sinkFor(t, server.url).send(body), 'settings', /is it https:\/\/\?/);
+});
+
+test('takes no log-in page for a delivery', async (t) => {
+  const server = await startHttp(t, (response) => {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<h1>Log in</h1>');
+  });
+  expectRetry(await sinkFor(t, server.url).send(body), 'settings', /not how Loki answers/);
+});
+
+test('delivers to a Loki, as protobuf and as JSON, and the same is stored', async (t) => {
+  const double = await startDouble(t);
+  const timestamp = { seconds: now().seconds, nanos: 123_456_789 };
+  const lines = ['plain', '', 'NUL \0', '"quoted" \\ \u2028 \u{1f600}', 'x'.repeat(100_000)];
+  const streams = ['{a="1", b="x\\ny \\"z\\""}', '{a="2"}'].map((labels) => ({
+    labels,
+    entries: lines.map((line, index) => ({
+      timestamp: { ...timestamp, nanos: timestamp.nanos + index },
+      line,
+      structuredMetadata: [{ name: 'trace', value: `t${index}` }],
+    })),
+  }));
+  const stored: unknown[] = [];
+  for (const encoding of ['protobuf', 'json'] as const) {
+    const sink = sinkFor(t, `${double.url}/loki/api/v1/push`, { encoding });
+    expectDelivered(await push(sink, requestOf(streams)));
+    stored.push(
+      [...double.lines()].map(({ timestampNs, line, stream, metadata }) => [
+        timestampNs,
+        line.toString(),
+        stream.labels.text,
+        [...metadata],
+      ]),
+    );
+    double.reset();
+  }
+  assert.equal((stored[0] as unknown[]).length, 2 * lines.length);
+  assert.deepEqual(stored[1], stored[0]);
+});
+
+test('says for JSON what it is and how it is packed', async (t) => {
+  const server = await startHttp(t, (response) => response.writeHead(204).end());
+  await push(sinkFor(t, server.url, { encoding: 'json' }));
+  assert.partialDeepStrictEqual(server.received[0]?.request.headers, {
+    'content-type': 'application/json',
+    'content-encoding': 'gzip',
+  });
+});
+
+test('the encoded body shares no memory with the request', async (t) => {
+  const double = await startDouble(t);
+  for (const encoding of ['protobuf', 'json'] as const) {
+    const sink = sinkFor(t, `${double.url}/loki/api/v1/push`, { encoding });
+    const bytes = request(`as ${encoding}`);
+    const encoded = sink.encode(bytes);
+    bytes.fill(0);
+    expectDelivered(await sink.send(encoded));
+  }
+  assert.deepEqual([...double.lines()].map(({ line }) => line.toString()).sort(), [
+    'as json',
+    'as protobuf',
+  ]);
+});
+
+test('tells refusals, limits and bodies that are too large apart on a Loki', async (t) => {
+  const double = await startDouble(t, { auth: true });
+  const url = `${double.url}/loki/api/v1/push`;
+  expectRetry(await push(sinkFor(t, url)), 'settings', /401.*no org id/);
+  const sink = sinkFor(t, url, { tenantId: 'team-a' });
+  expectDelivered(await push(sink));
+  expectRefusal(await push(sink, request('x', '{a=1}')), 'rejected', /couldn't parse labels/);
+  await double.setMode({ kind: 'limited', times: 1, retryAfterSeconds: 7 });
+  assert.equal(expectRetry(await push(sink), 'limit', /rate limit/).afterMs, 7000);
+  double.setLimits({ bodyBytesMax: 1000 });
+  const large = request('x'.repeat(10_000));
+  expectRefusal(await push(sink, large), 'too-large', /413.*loki-batch-size.*too large/);
+  assert.equal(double.count({}, { tenant: 'team-a' }), 1);
+});
+
+test('a header that cannot be sent is a setting, and its value stays secret', async (t) => {
+  const server = await startHttp(t, (response) => response.writeHead(204).end());
+  const rows: [Partial<SinkOptions>, RegExp][] = [
+    [{ headers: { 'x-key': 'S3CRET\n' } }, /the header x-key holds characters/],
+    [{ headers: { 'x-key': 'S3CRET\u00e4' } }, /the header x-key holds characters/],
+    [{ headers: { 'x-key': 'S3\tCRET' } }, /the header x-key holds characters/],
+    [{ headers: { 'x key': 'S3CRET' } }, /the header "x key" cannot be set/],
+    [{ headers: { 'content-length': '5' } }, /the header "content-length" cannot be set/],
+    [{ tenantId: 'a\r\nb' }, /loki-tenant-id holds characters/],
+    [
+      { credentials: { kind: 'bearer', token: { kind: 'text', text: 'S3CRET\nx' } } },
+      /the bearer token holds characters/,
+    ],
+  ];
+  for (const [options, expected] of rows) {
+    const { reason } = expectRetry(
+      await sinkFor(t, server.url, options).send(body),
+      'settings',
+      expected,
+    );
+    assert.doesNotMatch(reason, /S3CRET/);
+  }
+  assert.equal(server.received.length, 0);
+});
+
+test('an endpoint whose settings cannot be used is a retry and no crash', async (t) => {
+  const proxyUrl = 'socks5://me:S3CRET@proxy:1';
+  const rows: [string, Partial<SinkOptions>, RegExp][] = [
+    ['ftp://x/', {}, /the scheme of loki-url/],
+    ['http://', {}, /Invalid URL/],
+    ['http://x/', { proxyUrl }, /the proxy is not http:\/\/host:port/],
+    ['grpc://x/', { proxyUrl }, /the proxy is not http:\/\/host:port/],
+  ];
+  for (const [url, options, expected] of rows) {
+    const result = expectRetry(await push(sinkFor(t, url, options)), 'settings', expected);
+    assert.doesNotMatch(result.reason, /S3CRET/);
+  }
 });

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
-import { CursorKeeper, type KeptCursor } from '../../src/shipper/cursor-keeper.ts';
+import { ContainerCursors } from '../../src/shipper/container-cursors.ts';
+import { CursorKeeper } from '../../src/shipper/cursor-keeper.ts';
 import { blockOverheadBytes } from '../../src/wal/format.ts';
 import {
   CursorFile,
@@ -63,19 +64,18 @@ test('vector#25570: no segment goes before the cursor behind it would survive a 
     const file = new CursorFile(log.disk, log.directory, log.containerId);
     const { containerId, directory, disk } = log;
     let removableLsn = 0;
-    const keeper = new CursorKeeper(silentLog, (cursor) => {
-      removableLsn = cursor.durableLsn;
+    const keeper = new CursorKeeper(silentLog, (container) => {
+      removableLsn = container.least().durableLsn;
     });
-    const start = { ackLsn: 0, ackOrdinal: 0, place: { sequence: 0, offset: 0 } };
-    const durable = { durableSequence: 0, durableLsn: 0 };
-    const cursor: KeptCursor = { containerId, endpointId: 1, file, ...start, ...durable };
+    const cursors = new ContainerCursors(containerId, file);
+    const cursor = cursors.serve(1, { lsn: 0, ordinal: 0 });
     let removed = 0;
     for (let round = 0; round < 30; round += 1) {
       log.lines(...texts(round * 3, round * 3 + 3));
-      cursor.ackLsn = log.endLsn;
       // Several acknowledgements in one segment: only the first of them is synced.
       const newest = listSegmentFacts(disk, directory, containerId).at(-1);
-      cursor.place = { sequence: newest?.sequence ?? 0, offset: 64 };
+      const place = { sequence: newest?.sequence ?? 0, offset: 64 };
+      cursor.position = { lsn: log.endLsn, ordinal: 0, place };
       keeper.moved(cursor);
       keeper.flush();
       removed += removeSegmentsBefore(disk, directory, containerId, removableLsn);
@@ -89,7 +89,7 @@ test('vector#25570: no segment goes before the cursor behind it would survive a 
     log.lines('after');
     const { lines, gaps } = log.deliver(kept);
     assert.equal(lines.at(-1), 'after');
-    const endLsn = cursor.ackLsn;
+    const endLsn = cursor.position.lsn;
     assert.ok(
       gaps.every(({ toLsn }) => toLsn <= endLsn),
       'only what was not synced may be lost',

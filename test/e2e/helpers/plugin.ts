@@ -75,9 +75,7 @@ export class Plugin {
   /** Names of the containers that the log still keeps something of. */
   async keptContainers(): Promise<string[]> {
     const root = `${await this.statePath()}/wal/c`;
-    const records = fs
-      .readdirSync(root, { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('meta.json'));
+    const records = namesUnder(root).filter((path) => path.endsWith('meta.json'));
     return records.flatMap((path) => {
       const text = readIfThere(`${root}/${path}`);
       if (text === undefined) return [];
@@ -136,11 +134,27 @@ export class Plugin {
 }
 
 /** What is in a file; undefined when it went since it was listed. */
+/** Paths of all that is in a directory and below; what goes meanwhile may be among them. */
+function namesUnder(root: string): string[] {
+  return orIfGone([], () => {
+    const names = fs.readdirSync(root, { withFileTypes: true });
+    return names.flatMap((entry) => {
+      const { name } = entry;
+      if (!entry.isDirectory()) return [name];
+      return namesUnder(`${root}/${name}`).map((below) => `${name}/${below}`);
+    });
+  });
+}
+
 function readIfThere(path: string): string | undefined {
+  return orIfGone(undefined, () => fs.readFileSync(path, 'utf8'));
+}
+
+function orIfGone<T>(none: T, read: () => T): T {
   try {
-    return fs.readFileSync(path, 'utf8');
+    return read();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return none;
     throw error;
   }
 }

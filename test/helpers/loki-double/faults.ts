@@ -22,18 +22,21 @@ export type Mode =
       readonly status: number;
       readonly body?: string;
       readonly times?: number;
+      readonly retryAfterSeconds?: number;
     }
   /**
-   * Destroys the connection: at `request` while the request is read and nothing is stored,
-   * at `answer` after it is stored, so that the client sends it again. For every push, or
-   * every Nth, or with a probability.
+   * Destroys the connection: at `request` while the request is read and nothing is stored, at
+   * `body` when it is read whole and nothing is stored, at `answer` after it is stored, so that
+   * the client sends it again. For every push, or every Nth, or with a probability.
    */
   | {
       readonly kind: 'cut';
-      readonly at: 'request' | 'answer';
+      readonly at: 'request' | 'body' | 'answer';
       readonly everyNth?: number;
       readonly probability?: number;
     }
+  /** Refuses with 400 each Nth stream, in the order in which they came up, and stores the rest. */
+  | { readonly kind: 'refusing'; readonly everyNth: number }
   /** Checks and stores nothing, only counts; for benchmarks. */
   | { readonly kind: 'discard' };
 
@@ -43,6 +46,7 @@ export type Decision =
   | { readonly kind: 'discard' }
   | { readonly kind: 'store-late'; readonly delayMs: number }
   | { readonly kind: 'store-and-cut' }
+  | { readonly kind: 'read-and-cut' }
   | { readonly kind: 'cut' }
   | { readonly kind: 'hang'; readonly stores: boolean }
   | {
@@ -53,7 +57,18 @@ export type Decision =
     };
 
 const numberFields = ['delayMs', 'times', 'retryAfterSeconds', 'status', 'everyNth', 'probability'];
-const kinds = ['up', 'down', 'slow', 'hang', 'limited', 'failing', 'status', 'cut', 'discard'];
+const kinds = [
+  'up',
+  'down',
+  'slow',
+  'hang',
+  'limited',
+  'failing',
+  'status',
+  'cut',
+  'refusing',
+  'discard',
+];
 
 /** Decides for one push after the other. */
 export class FaultPlan {
@@ -83,6 +98,7 @@ export class FaultPlan {
     switch (mode.kind) {
       case 'up':
       case 'down':
+      case 'refusing':
         return { kind: 'store' };
       case 'discard':
         return { kind: 'discard' };
@@ -92,7 +108,7 @@ export class FaultPlan {
         return { kind: 'hang', stores: mode.stores ?? false };
       case 'cut':
         if (!this.#cuts(mode.everyNth, mode.probability)) return { kind: 'store' };
-        return { kind: mode.at === 'request' ? 'cut' : 'store-and-cut' };
+        return { kind: cutKinds[mode.at] };
       case 'limited':
       case 'failing':
       case 'status':
@@ -109,6 +125,8 @@ export class FaultPlan {
   }
 }
 
+const cutKinds = { request: 'cut', body: 'read-and-cut', answer: 'store-and-cut' } as const;
+
 function answerOf(mode: Extract<Mode, { kind: 'limited' | 'failing' | 'status' }>): Decision {
   const answer = (status: number, body: string, retryAfterSeconds?: number): Decision => ({
     kind: 'answer',
@@ -116,7 +134,9 @@ function answerOf(mode: Extract<Mode, { kind: 'limited' | 'failing' | 'status' }
     body,
     retryAfterSeconds,
   });
-  if (mode.kind === 'status') return answer(mode.status, mode.body ?? `status ${mode.status}`);
+  if (mode.kind === 'status') {
+    return answer(mode.status, mode.body ?? `status ${mode.status}`, mode.retryAfterSeconds);
+  }
   if (mode.kind === 'limited') {
     const body = 'Ingestion rate limit exceeded for user fake (limit: 0 bytes/sec)';
     return answer(429, body, mode.retryAfterSeconds);
@@ -153,7 +173,10 @@ function checkFields(kind: string, fields: Record<string, unknown>): void {
   if (kind === 'status' && !isStatus(fields['status'])) {
     throw new TypeError('mode: status must be 200 to 599');
   }
-  if (kind === 'cut' && fields['at'] !== 'request' && fields['at'] !== 'answer') {
-    throw new TypeError('mode: at must be request or answer');
+  if (kind === 'cut' && !Object.keys(cutKinds).includes(String(fields['at']))) {
+    throw new TypeError('mode: at must be request, body or answer');
+  }
+  if (kind === 'refusing' && !(Number(fields['everyNth']) >= 1)) {
+    throw new TypeError('mode: everyNth must be at least 1');
   }
 }

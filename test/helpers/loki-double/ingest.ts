@@ -22,6 +22,8 @@ export interface IngestOptions {
   readonly now: () => number;
   /** Whether `service_name` is added to the labels as Loki does. */
   readonly discoverServiceName: boolean;
+  /** Each Nth stream is refused, in the order in which they came up; 0 for none. */
+  readonly refusesEveryNth: () => number;
 }
 
 // Labels repeat in every batch; more different ones than this are parsed again.
@@ -32,6 +34,7 @@ export class Ingest {
   readonly #options: IngestOptions;
   readonly #labels = new Map<string, StreamLabels | LabelRefusal>();
   readonly #buckets = new Map<string, TokenBucket>();
+  readonly #order = new Map<string, number>();
   readonly rejected = new Map<string, number>();
   store = new LokiStore();
 
@@ -50,7 +53,7 @@ export class Ingest {
     const { limits, now } = this.#options;
     const nowMs = now();
     const invalid = new Refusals();
-    const { good, bytes } = this.#validate(message, nowMs, invalid);
+    const { good, bytes } = this.#validate(tenant, message, nowMs, invalid);
     const limited = this.#limitTenant(tenant, message, good, bytes, nowMs);
     if (limited !== undefined) return limited;
     const refusals = { bad: new Refusals(), limited: new Refusals() };
@@ -69,9 +72,11 @@ export class Ingest {
     this.store = new LokiStore();
     this.rejected.clear();
     this.#buckets.clear();
+    this.#order.clear();
   }
 
   #validate(
+    tenant: string,
     message: PushMessage,
     nowMs: number,
     refusals: Refusals,
@@ -84,7 +89,10 @@ export class Ingest {
       // A stream without entries is passed over before its labels are read.
       if (span.first === span.end) continue;
       const parsed = this.#parse(span.labels);
-      const refusal = 'reason' in parsed ? parsed : refuseLabels(parsed, span.labels, limits);
+      const refusal =
+        'reason' in parsed
+          ? parsed
+          : (refuseLabels(parsed, span.labels, limits) ?? this.#refuseByMode(tenant, parsed));
       if (refusal !== undefined) {
         refusals.add(refusal.reason, span.end - span.first, () => refusal.message);
       } else if (!('reason' in parsed)) {
@@ -93,6 +101,18 @@ export class Ingest {
       }
     }
     return { good, bytes };
+  }
+
+  /** By the stream and not by the request, so that it stays refused however it is sent. */
+  #refuseByMode(tenant: string, labels: StreamLabels): LabelRefusal | undefined {
+    const everyNth = this.#options.refusesEveryNth();
+    if (everyNth === 0) return undefined;
+    const key = JSON.stringify([tenant, labels.text]);
+    const place = this.#order.get(key) ?? this.#order.size + 1;
+    this.#order.set(key, place);
+    if (place % everyNth !== 0) return undefined;
+    const message = `entry for stream '${labels.text}' is refused by the double`;
+    return { reason: 'refused_by_mode', message };
   }
 
   #parse(sent: string): StreamLabels | LabelRefusal {

@@ -7,6 +7,8 @@
 export interface Limits {
   /** Largest body, compressed or not. */
   bodyBytesMax: number;
+  /** Largest message over gRPC (`grpc_server_max_recv_msg_size`). */
+  grpcBytesMax: number;
   /** `max_line_size`; 0 is no limit. */
   lineBytesMax: number;
   labelsMax: number;
@@ -33,6 +35,7 @@ export interface Limits {
 /** Loki's defaults, but without rates, because most tests are about something else. */
 export const defaultLimits: Readonly<Limits> = {
   bodyBytesMax: 100 << 20,
+  grpcBytesMax: 4 << 20,
   lineBytesMax: 256 << 10,
   labelsMax: 15,
   labelNameBytesMax: 1024,

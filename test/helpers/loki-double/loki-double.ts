@@ -7,10 +7,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type CheckReport, checkNumbered } from './check.ts';
 import { handleControl } from './control.ts';
 import { FaultPlan, type Mode } from './faults.ts';
-import { Ingest } from './ingest.ts';
+import { GrpcListener } from './grpc.ts';
+import { Ingest, type PushAnswer } from './ingest.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import { Listener } from './listener.ts';
-import { answerText, PushHandler } from './push-handler.ts';
+import { type DoubleTls, Listener } from './listener.ts';
+import { answerText, type PushContext, PushHandler, type PushHeaders } from './push-handler.ts';
 import { answerQuery } from './query.ts';
 import { EntryView, type Order, type Selector, type StoredLine, selectStreams } from './view.ts';
 import { Waiters } from './waiters.ts';
@@ -26,13 +27,19 @@ export interface LokiDoubleOptions {
   readonly now?: () => number;
   /** Decides cuts with a probability; hand in a seeded one for a test that repeats. */
   readonly random?: () => number;
+  /** Looks at the headers of each push first; what it returns is the answer. */
+  readonly look?: (headers: PushHeaders) => PushAnswer | undefined;
 }
 
-/** Where a double listens. Without `controlPort` it has no control API. */
+/** Where a double listens. Without `controlPort` it has no control API, nor gRPC without its. */
 export interface StartOptions {
   readonly port?: number;
   readonly host?: string;
   readonly controlPort?: number;
+  /** 0 takes a free one. */
+  readonly grpcPort?: number;
+  /** For HTTP and gRPC, not for the control API. */
+  readonly tls?: DoubleTls;
 }
 
 /** Narrows what is read: one tenant only, another order than by time. */
@@ -73,10 +80,12 @@ export class LokiDouble {
   readonly #now: () => number;
   readonly #plan: FaultPlan;
   readonly #ingest: Ingest;
+  readonly #context: PushContext;
   readonly #pushes: PushHandler;
   readonly #waiters = new Waiters();
   #listener: Listener | undefined;
   #control: Listener | undefined;
+  #grpc: GrpcListener | undefined;
 
   constructor(options: LokiDoubleOptions = {}) {
     this.limits = { ...defaultLimits, ...options.limits };
@@ -87,25 +96,34 @@ export class LokiDouble {
       limits: this.limits,
       now: this.#now,
       discoverServiceName: options.discoverServiceName ?? false,
+      refusesEveryNth: () => (this.mode.kind === 'refusing' ? this.mode.everyNth : 0),
     });
-    this.#pushes = new PushHandler({
+    this.#context = {
       plan: this.#plan,
       ingest: this.#ingest,
       limits: this.limits,
-      tenantOf: (request) => this.#tenantOf(request),
+      tenantOf: (headers) => this.#tenantOf(headers),
+      look: options.look ?? (() => undefined),
       changed: () => this.#waiters.notify(),
-    });
+    };
+    this.#pushes = new PushHandler(this.#context);
   }
 
   /** Listens on `host` (default 127.0.0.1) and `port` (default any free one). */
   async start(options: StartOptions = {}): Promise<void> {
-    const { host = '127.0.0.1', port = 0, controlPort } = options;
+    const { host = '127.0.0.1', port = 0, controlPort, grpcPort, tls } = options;
     this.#listener = new Listener(
       (request, response) => this.#handle(request, response),
       host,
       port,
+      tls,
     );
     await this.#listener.open();
+    if (grpcPort !== undefined) {
+      const counts = () => this.#pushes.counts;
+      this.#grpc = new GrpcListener({ ...this.#context, counts, host, port: grpcPort, tls });
+      await this.#grpc.open();
+    }
     if (controlPort === undefined) return;
     this.#control = new Listener(
       (request, response) => handleControl(this, request, response),
@@ -118,7 +136,7 @@ export class LokiDouble {
   /** Closes everything; what was stored can still be read. */
   async stop(): Promise<void> {
     this.#waiters.rejectAll('the double was stopped');
-    await Promise.all([this.#listener?.close(), this.#control?.close()]);
+    await Promise.all([this.#listener?.close(), this.#grpc?.close(), this.#control?.close()]);
   }
 
   /** The base URL for pushes and queries, such as `http://127.0.0.1:3100`. */
@@ -128,6 +146,11 @@ export class LokiDouble {
 
   get port(): number {
     return listening(this.#listener).port;
+  }
+
+  /** The URL for pushes over gRPC, such as `grpc://127.0.0.1:9095`. */
+  get grpcUrl(): string {
+    return listening(this.#grpc).url;
   }
 
   /** The base URL of the control API. */
@@ -142,8 +165,9 @@ export class LokiDouble {
   /** Changes how pushes are treated. Resolved when the port is really open or closed. */
   async setMode(mode: Mode): Promise<void> {
     this.#plan.set(mode);
-    const listener = listening(this.#listener);
-    await (mode.kind === 'down' ? listener.close() : listener.open());
+    for (const listener of [listening(this.#listener), this.#grpc]) {
+      await (mode.kind === 'down' ? listener?.close() : listener?.open());
+    }
     this.#waiters.notify();
   }
 
@@ -218,9 +242,9 @@ export class LokiDouble {
     return new EntryView(selectStreams(this.#ingest.store, selector, tenant), order);
   }
 
-  #tenantOf(request: IncomingMessage): string | undefined {
+  #tenantOf(headers: PushHeaders): string | undefined {
     if (!this.#auth) return 'fake';
-    const tenant = request.headers['x-scope-orgid'];
+    const tenant = headers['x-scope-orgid'];
     return typeof tenant === 'string' && tenant !== '' ? tenant : undefined;
   }
 
@@ -251,7 +275,7 @@ export class LokiDouble {
 
   #handleQuery(request: IncomingMessage, response: ServerResponse): void {
     const url = URL.parse(request.url ?? '/', 'http://double');
-    const tenant = this.#tenantOf(request);
+    const tenant = this.#tenantOf(request.headers);
     const { store } = this.#ingest;
     const answer = url === null ? undefined : answerQuery(store, tenant ?? '', url, this.#now());
     if (answer === undefined) answerText(response, { status: 404, body: '404 page not found' });
@@ -262,7 +286,7 @@ export class LokiDouble {
   }
 }
 
-function listening(listener: Listener | undefined): Listener {
+function listening<T>(listener: T | undefined): T {
   if (listener === undefined) throw new Error('the double was not started there');
   return listener;
 }

@@ -9,6 +9,9 @@ import type { Ingest, PushAnswer } from './ingest.ts';
 import type { Limits } from './limits.ts';
 import { PushMessage } from './message.ts';
 
+/** Headers of HTTP or metadata of gRPC, by lower-case name. */
+export type PushHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 /** What was counted about pushes. */
 export interface PushCounts {
   requests: number;
@@ -26,8 +29,10 @@ export interface PushContext {
   readonly plan: FaultPlan;
   readonly ingest: Ingest;
   readonly limits: Limits;
-  /** The tenant of a request, or undefined when it has none and needs one. */
-  readonly tenantOf: (request: IncomingMessage) => string | undefined;
+  /** The tenant of a push, or undefined when it has none and needs one. */
+  readonly tenantOf: (headers: PushHeaders) => string | undefined;
+  /** Looks at each push first; what it returns is the answer, and nothing is stored. */
+  readonly look: (headers: PushHeaders) => PushAnswer | undefined;
   /** Called after every change that somebody may wait for. */
   readonly changed: () => void;
 }
@@ -72,6 +77,7 @@ export class PushHandler {
         setTimeout(() => this.#answer(response, stored), decision.delayMs).unref();
         break;
       case 'store-and-cut':
+      case 'read-and-cut':
         this.#cut(request);
         break;
       case 'hang':
@@ -88,14 +94,14 @@ export class PushHandler {
 
   /** Reads the body, and stores it unless the decision is not to. */
   async #storeUnless(decision: Decision, request: IncomingMessage): Promise<PushAnswer> {
-    const { ingest, limits, tenantOf } = this.#context;
+    const { ingest, limits, tenantOf, look } = this.#context;
     try {
       const body = await readBody(request, limits.bodyBytesMax);
       this.counts.bodyBytes += body.length;
-      const isDropped =
-        decision.kind === 'answer' || (decision.kind === 'hang' && !decision.stores);
-      if (isDropped) return { status: 0, body: '' };
-      const tenant = tenantOf(request);
+      if (isDropped(decision)) return { status: 0, body: '' };
+      const refusal = look(request.headers);
+      if (refusal !== undefined) return refusal;
+      const tenant = tenantOf(request.headers);
       if (tenant === undefined) return { status: 401, body: 'no org id' };
       const unpacked = await unpackBody(request, body, limits.bodyBytesMax);
       this.counts.messageBytes += unpacked.bytes.length;
@@ -138,6 +144,12 @@ export class PushHandler {
     });
     request.on('end', () => this.#answer(response, { status: 204, body: '' }));
   }
+}
+
+/** Whether a push is read and not stored. */
+export function isDropped(decision: Decision): boolean {
+  const { kind } = decision;
+  return kind === 'answer' || kind === 'read-and-cut' || (kind === 'hang' && !decision.stores);
 }
 
 /** Sends a status and a text as Go's http.Error does, with a line end. */

@@ -3,7 +3,7 @@
  * that are encoded by protobufjs, never by the code under test.
  */
 import { compressSync } from 'snappy';
-import { LokiDouble, type LokiDoubleOptions } from './loki-double.ts';
+import { LokiDouble, type LokiDoubleOptions, type StartOptions } from './loki-double.ts';
 import { encodePush, type PlainEntry } from './schema.ts';
 
 /** Where the clock of the tests stands. */
@@ -15,9 +15,10 @@ export const week = 7 * 24 * hour;
 export async function withDouble(
   run: (double: LokiDouble) => Promise<void>,
   options: LokiDoubleOptions = {},
+  start: StartOptions = {},
 ): Promise<void> {
   const double = new LokiDouble({ now: () => nowSeconds * 1000, ...options });
-  await double.start({ controlPort: 0 });
+  await double.start({ controlPort: 0, ...start });
   try {
     await run(double);
   } finally {

@@ -1,0 +1,258 @@
+/**
+ * The table of those log-opts that say where lines go and how. Each may be given for one endpoint
+ * alone, with a dot and the name of the endpoint behind it (`loki-timeout.eu`); the plain one is
+ * the default of all. It must never hold parsing code.
+ */
+import { hourMs, kib, mib, minuteMs, type OptionSpec } from './option-spec.ts';
+
+/** A batch below this is raised to it: public compose files copy "400", meant as entries. */
+export const batchSizeBytesFloor = 16 * kib;
+
+/** How all log-opts for headers begin; the name of the header follows. */
+export const headerPrefix = 'loki-header.';
+
+const absolutePath = 'the absolute path of a file inside the plugin';
+
+/** Log-opts that an endpoint may have for itself, in the order of the reference. */
+export const endpointOptions = {
+  url: {
+    name: 'loki-url',
+    env: 'LOKI_URL',
+    type: 'url',
+    allowed:
+      'http://host[:port][/path], https://…, grpc://host[:port] or grpcs://…, several between commas; escape @ : / ? # % in a password',
+    doc: 'Where to push, over HTTP or gRPC (port 9095 if none is given). Without a path, /loki/api/v1/push is appended. User and password go before the host. Several URLs between commas are several endpoints, and each gets everything. Without this option logs stay on the host.',
+  },
+  tenantId: {
+    name: 'loki-tenant-id',
+    env: 'LOKI_TENANT_ID',
+    type: 'text',
+    max: 150,
+    allowed: 'up to 150 visible ASCII characters without spaces',
+    doc: 'The tenant, sent as X-Scope-OrgID.',
+  },
+  start: {
+    name: 'loki-start',
+    env: 'LOKI_START',
+    type: 'choice',
+    default: 'oldest',
+    choices: ['oldest', 'newest'],
+    allowed: 'oldest or newest',
+    doc: 'Where an endpoint begins that is new to a container: with the oldest line that is kept, or with what is printed from then on.',
+  },
+  batchSize: {
+    name: 'loki-batch-size',
+    env: 'LOKI_BATCH_SIZE',
+    type: 'bytes',
+    default: '1048576',
+    min: 0,
+    max: 64 * mib,
+    allowed: 'a number of bytes up to 64m, such as 1048576, 512k or 1m',
+    doc: 'A batch is sent when it has this many bytes before compression. Below 16k it counts as 16k.',
+  },
+  batchWait: {
+    name: 'loki-batch-wait',
+    env: 'LOKI_BATCH_WAIT',
+    type: 'duration',
+    default: '1s',
+    min: 1,
+    max: 10 * minuteMs,
+    allowed: 'a duration from 1ms to 10m, such as 1s or 500ms',
+    doc: 'A batch that is not full is sent at most this long after the one before it; after a pause at once.',
+  },
+  timeout: {
+    name: 'loki-timeout',
+    env: 'LOKI_TIMEOUT',
+    type: 'duration',
+    default: '10s',
+    min: 1,
+    max: 10 * minuteMs,
+    allowed: 'a duration from 1ms to 10m, such as 10s',
+    doc: 'One push, from connecting to the answer, may take this long; then it is tried again.',
+  },
+  minBackoff: {
+    name: 'loki-min-backoff',
+    env: 'LOKI_MIN_BACKOFF',
+    type: 'duration',
+    default: '500ms',
+    min: 1,
+    max: hourMs,
+    allowed: 'a duration from 1ms to 1h, not above loki-max-backoff',
+    doc: 'The wait after a first failed push, of which 50 to 100 % are drawn; it doubles with each further one.',
+  },
+  maxBackoff: {
+    name: 'loki-max-backoff',
+    env: 'LOKI_MAX_BACKOFF',
+    type: 'duration',
+    default: '5m',
+    min: 1,
+    max: 24 * hourMs,
+    allowed: 'a duration from 1ms to 24h, not below loki-min-backoff',
+    doc: 'The longest wait between two pushes; the endpoint may ask for more (Retry-After), up to 1 h.',
+  },
+  retries: {
+    name: 'loki-retries',
+    env: 'LOKI_RETRIES',
+    type: 'count',
+    default: '0',
+    min: 0,
+    max: 2 ** 31 - 1,
+    allowed: 'a whole number from 0 to 2147483647',
+    doc: 'With loki-give-up=true: after so many failed pushes a batch is given up. Without it nothing is, and a value above 0 is a warning.',
+  },
+  giveUp: {
+    name: 'loki-give-up',
+    env: 'LOKI_GIVE_UP',
+    type: 'bool',
+    default: 'false',
+    allowed: 'true or false',
+    doc: 'Whether outages use up loki-retries. What is given up is kept with what endpoints refuse, as far as REJECTED_MAX_BYTES goes.',
+  },
+  maxLineSize: {
+    name: 'loki-max-line-size',
+    env: 'LOKI_MAX_LINE_SIZE',
+    type: 'bytes',
+    default: '256k',
+    min: kib,
+    max: 4 * mib,
+    allowed: 'a size from 1k to 4m, such as 256k',
+    doc: "The longest line that is sent. Loki's own limit (max_line_size) is 256k unless changed.",
+  },
+  longLines: {
+    name: 'loki-long-lines',
+    env: 'LOKI_LONG_LINES',
+    type: 'choice',
+    default: 'truncate',
+    choices: ['truncate', 'split', 'reject'],
+    allowed: 'truncate, split or reject',
+    doc: 'What happens to a longer line: it is cut, and a mark says so; or it becomes several lines; or it is kept with what endpoints refuse.',
+  },
+  encoding: {
+    name: 'loki-encoding',
+    env: 'LOKI_ENCODING',
+    type: 'choice',
+    default: 'protobuf',
+    choices: ['protobuf', 'json'],
+    allowed: 'protobuf, or json with http and https',
+    doc: 'What goes over HTTP: protobuf with snappy, or JSON with gzip, which is larger and slower, for proxies that want it.',
+  },
+  username: {
+    name: 'loki-username',
+    env: 'LOKI_USERNAME',
+    type: 'text',
+    allowed:
+      'a text without colons and control characters, with loki-password or loki-password-file',
+    doc: 'The user of basic authentication.',
+  },
+  password: {
+    name: 'loki-password',
+    env: 'LOKI_PASSWORD',
+    type: 'text',
+    secret: true,
+    allowed: 'a text without control characters, with loki-username',
+    doc: 'The password of basic authentication. docker inspect shows it as a log-opt, docker plugin inspect as a plugin setting; neither shows what is in loki-password-file.',
+  },
+  passwordFile: {
+    name: 'loki-password-file',
+    env: 'LOKI_PASSWORD_FILE',
+    type: 'path',
+    secret: true,
+    allowed: `${absolutePath}, with loki-username`,
+    doc: 'A file with the password, read again when it changes. Like all paths it is one inside the plugin.',
+  },
+  bearerToken: {
+    name: 'loki-bearer-token',
+    env: 'LOKI_BEARER_TOKEN',
+    type: 'text',
+    secret: true,
+    allowed: 'visible ASCII characters without spaces',
+    doc: 'The token of bearer authentication; see loki-password for who can read it.',
+  },
+  bearerTokenFile: {
+    name: 'loki-bearer-token-file',
+    env: 'LOKI_BEARER_TOKEN_FILE',
+    type: 'path',
+    secret: true,
+    allowed: absolutePath,
+    doc: 'A file with the token, read again when it changes.',
+  },
+  header: {
+    name: 'loki-header.NAME',
+    env: 'HOLDFAST_OPTS',
+    type: 'text',
+    secret: true,
+    allowed:
+      'a header name without dots, and a value of visible ASCII characters and spaces; for gRPC a name of letters, digits, - and _',
+    doc: 'A further header of each push (gRPC: metadata), such as loki-header.X-Team=web; for one endpoint loki-header.X-Team.eu=web. Its plugin setting is a line of HOLDFAST_OPTS.',
+  },
+  proxyUrl: {
+    name: 'loki-proxy-url',
+    env: 'LOKI_PROXY_URL',
+    type: 'url',
+    allowed: 'http://[user:password@]host[:port], or none; escape @ : / ? # % in a password',
+    doc: 'The HTTP proxy to push through. Without it HTTPS_PROXY and HTTP_PROXY of the plugin count, as NO_PROXY allows; none means no proxy at all.',
+  },
+  tlsCaFile: {
+    name: 'loki-tls-ca-file',
+    env: 'LOKI_TLS_CA_FILE',
+    type: 'path',
+    allowed: absolutePath,
+    doc: 'Certificates (PEM) of the authorities to trust in place of the public ones. Read again when it changes, like all files.',
+  },
+  tlsCa: {
+    name: 'loki-tls-ca',
+    env: 'LOKI_TLS_CA',
+    type: 'text',
+    secret: true,
+    allowed: 'certificates in PEM, or base64 of that',
+    doc: 'The same as text.',
+  },
+  tlsCertFile: {
+    name: 'loki-tls-cert-file',
+    env: 'LOKI_TLS_CERT_FILE',
+    type: 'path',
+    allowed: `${absolutePath}, with loki-tls-key-file or loki-tls-key`,
+    doc: 'The certificate (PEM) that the driver shows to the endpoint.',
+  },
+  tlsCert: {
+    name: 'loki-tls-cert',
+    env: 'LOKI_TLS_CERT',
+    type: 'text',
+    secret: true,
+    allowed: 'certificates in PEM, or base64 of that, with loki-tls-key-file or loki-tls-key',
+    doc: 'The same as text.',
+  },
+  tlsKeyFile: {
+    name: 'loki-tls-key-file',
+    env: 'LOKI_TLS_KEY_FILE',
+    type: 'path',
+    secret: true,
+    allowed: `${absolutePath}, with loki-tls-cert-file or loki-tls-cert`,
+    doc: 'The key (PEM, without a pass phrase) of that certificate.',
+  },
+  tlsKey: {
+    name: 'loki-tls-key',
+    env: 'LOKI_TLS_KEY',
+    type: 'text',
+    secret: true,
+    allowed:
+      'a private key in PEM without a pass phrase, or base64 of that, with loki-tls-cert-file or loki-tls-cert',
+    doc: 'The same as text; see loki-password for who can read it.',
+  },
+  tlsServerName: {
+    name: 'loki-tls-server-name',
+    env: 'LOKI_TLS_SERVER_NAME',
+    type: 'text',
+    max: 253,
+    allowed: 'a host name',
+    doc: "The name to ask for and to find in the endpoint's certificate, in place of the URL's host.",
+  },
+  tlsSkipVerify: {
+    name: 'loki-tls-insecure-skip-verify',
+    env: 'LOKI_TLS_INSECURE_SKIP_VERIFY',
+    type: 'bool',
+    default: 'false',
+    allowed: 'true or false',
+    doc: 'Takes any certificate: whoever is in between can read and change everything.',
+  },
+} as const satisfies Record<string, OptionSpec>;

@@ -1,0 +1,117 @@
+/**
+ * The table of the settings of the plugin as a whole; no log-opt can change them. It must never
+ * hold parsing code.
+ */
+import { logLevels } from '../base/log.ts';
+import { dayMs, gib, mib, type OptionSpec, sizeBytesMax } from './option-spec.ts';
+
+/** Settings of the plugin as a whole, in the order of the reference. An empty default is none. */
+export const pluginOptions = {
+  logLevel: {
+    name: 'LOG_LEVEL',
+    env: 'LOG_LEVEL',
+    type: 'choice',
+    default: 'info',
+    choices: logLevels,
+    allowed: 'trace, debug, info, warn, error or silent',
+    doc: "How much the driver itself logs, into dockerd's journal.",
+  },
+  walMaxBytes: {
+    name: 'WAL_MAX_BYTES',
+    env: 'WAL_MAX_BYTES',
+    type: 'bytes',
+    default: '10g',
+    min: mib,
+    max: sizeBytesMax,
+    unlimited: true,
+    allowed: 'a size from 1m to 1p, or -1 for no limit',
+    doc: 'The most bytes on disk for all containers together. At the limit, the container furthest over its fair share loses first, as its wal-full says.',
+  },
+  walMinFree: {
+    name: 'WAL_MIN_FREE',
+    env: 'WAL_MIN_FREE',
+    type: 'text',
+    default: '5%',
+    max: 90,
+    allowed: 'a percentage from 0% to 90%, or a size up to 1p such as 2g',
+    doc: 'This much of the file system is left free for others; below it the log gives way as at WAL_MAX_BYTES.',
+  },
+  holdfastOpts: {
+    name: 'HOLDFAST_OPTS',
+    env: 'HOLDFAST_OPTS',
+    type: 'text',
+    default: '',
+    allowed: 'name=value for any log-opt, one a line, or several on one line with ; between them',
+    doc: 'Defaults of log-opts, for those that have no setting of their own: loki-url.eu=https://…;loki-header.X-Team=web. A log-opt and a setting of its own win over it. Of a text with line breaks each line is one, and may hold a ; in its value.',
+  },
+  deliveryThreads: {
+    name: 'DELIVERY_THREADS',
+    env: 'DELIVERY_THREADS',
+    type: 'count',
+    default: '1',
+    min: 1,
+    max: 8,
+    allowed: 'a whole number from 1 to 8',
+    doc: 'How many threads deliver. Each serves a part of the containers, for all their endpoints.',
+  },
+  endpointGrace: {
+    name: 'ENDPOINT_GRACE',
+    env: 'ENDPOINT_GRACE',
+    type: 'duration',
+    default: '24h',
+    min: 0,
+    max: 3650 * dayMs,
+    allowed: 'a duration from 0s to 3650d, such as 24h or 7d',
+    doc: 'How long what an endpoint has not got yet is kept for it after settings name it no more. Only time during which the driver runs counts.',
+  },
+  rejectedMaxBytes: {
+    name: 'REJECTED_MAX_BYTES',
+    env: 'REJECTED_MAX_BYTES',
+    type: 'bytes',
+    default: '64m',
+    min: 0,
+    max: gib,
+    allowed: 'a size up to 1g, or 0 for none',
+    doc: 'The most bytes on disk of entries that endpoints refused; the newest are kept.',
+  },
+  metricsAddress: {
+    name: 'METRICS_ADDRESS',
+    env: 'METRICS_ADDRESS',
+    type: 'text',
+    default: '127.0.0.1:9417',
+    allowed: 'HOST:PORT, unix:/PATH, or off',
+    doc: "Where /metrics, /healthz and /readyz are served, in the host's network. A socket under /run/docker/logging appears beside the log on the host.",
+  },
+  httpProxy: {
+    name: 'HTTP_PROXY',
+    env: 'HTTP_PROXY',
+    type: 'url',
+    default: '',
+    allowed: 'http://[user:password@]host[:port]; escape @ : / ? # % in a password',
+    doc: 'The proxy for endpoints with http:// and grpc:// that have no loki-proxy-url. Never used for the host itself (localhost, 127.0.0.0/8, ::1).',
+  },
+  httpsProxy: {
+    name: 'HTTPS_PROXY',
+    env: 'HTTPS_PROXY',
+    type: 'url',
+    default: '',
+    allowed: 'http://[user:password@]host[:port]; escape @ : / ? # % in a password',
+    doc: 'The same for https:// and grpcs://.',
+  },
+  noProxy: {
+    name: 'NO_PROXY',
+    env: 'NO_PROXY',
+    type: 'text',
+    default: '',
+    allowed: 'hosts, domains, addresses or networks between commas, each with a port or without',
+    doc: 'Where HTTP_PROXY and HTTPS_PROXY are not used: example.com (and all below it), .example.com (only what is below it), 192.0.2.1, 192.0.2.0/24, host:3100, or * for everywhere.',
+  },
+  walDir: {
+    name: 'WAL_DIR',
+    env: 'WAL_DIR',
+    type: 'text',
+    default: '/run/docker/logging/wal',
+    allowed: 'an absolute path inside the plugin',
+    doc: 'Where the write-ahead log lives. The default outlives crash, disable and upgrade.',
+  },
+} as const satisfies Record<string, OptionSpec>;

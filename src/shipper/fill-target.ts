@@ -1,0 +1,58 @@
+/**
+ * What a source fills, and what it has to say beside the lines: lines that are too long to be
+ * sent, and what is missing of the stream. All of it counts only when the batch is settled: until
+ * then the source may go back and say it again. Plain data.
+ */
+import type { PushBatch } from '../encode/push-batch.ts';
+
+/** A line that is not sent because it is too long. */
+export interface RefusedLine {
+  /** The stream's selector. */
+  readonly labels: string;
+  readonly seconds: number;
+  readonly nanos: number;
+  readonly line: Buffer;
+}
+
+/** A batch that is being filled. */
+export interface FillTarget {
+  readonly push: PushBatch;
+  /** Bytes at which it is full. */
+  readonly limitBytes: number;
+  readonly refused: RefusedLine[];
+  /** Bytes of the refused lines; they take room like others. */
+  refusedBytes: number;
+}
+
+/** A loss that the endpoint is told of; `frames` where that is known. */
+export interface ToldLoss {
+  readonly reason: string;
+  readonly bytes: number;
+  readonly frames: number | undefined;
+}
+
+/** What a part of the stream has that is not a line. */
+export interface Notes {
+  readonly told: ToldLoss[];
+  /** Stream bytes that belong to no whole frame. */
+  skippedBytes: number;
+  /** Frames that are no LogEntry. */
+  malformedFrames: number;
+}
+
+/** No notes so far. */
+export function createNotes(): Notes {
+  return { told: [], skippedBytes: 0, malformedFrames: 0 };
+}
+
+/** Whether there is anything in them. */
+export function hasNotes({ told, skippedBytes, malformedFrames }: Readonly<Notes>): boolean {
+  return told.length + skippedBytes + malformedFrames > 0;
+}
+
+/** Adds what was noted later. */
+export function addNotes(notes: Notes, later: Readonly<Notes>): void {
+  notes.told.push(...later.told);
+  notes.skippedBytes += later.skippedBytes;
+  notes.malformedFrames += later.malformedFrames;
+}

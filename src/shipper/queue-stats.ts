@@ -1,0 +1,110 @@
+/**
+ * What one endpoint's queues have done and hold, as plain numbers that cross threads. Counters
+ * of one label are kept together and outlive the queues that moved them.
+ */
+import { type RejectReason, rejectReasons } from '../rejected/entry.ts';
+import type { Retry } from '../sink/sink.ts';
+import { type BreakerState, breakerStates } from './breaker.ts';
+
+/** Upper bounds of the histogram of request times, in seconds. */
+export const requestSecondsBounds: readonly number[] = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+/** See the module comment. Counters count since the thread began. */
+export interface QueueStats {
+  /** The endpoint's label. */
+  readonly endpoint: string;
+  readonly deliveredEntries: number;
+  /** Bytes of lines and of what goes around them, before compression. */
+  readonly deliveredBytes: number;
+  /** Bodies sent, every attempt. */
+  readonly sentBytes: number;
+  readonly rejectedEntries: Readonly<Record<RejectReason, number>>;
+  readonly retries: Readonly<Record<Retry['cause'], number>>;
+  /** `buckets` are cumulative, one for each of `requestSecondsBounds`; `count` is all of them. */
+  readonly requestSeconds: {
+    readonly buckets: readonly number[];
+    readonly sum: number;
+    readonly count: number;
+  };
+  /** Stream bytes and frames that are not acknowledged, and the age of the oldest of them. */
+  readonly backlogBytes: number;
+  readonly backlogEntries: number;
+  readonly backlogSeconds: number;
+  /** Batches that were sent and have no verdict yet. */
+  readonly inFlight: number;
+  readonly breaker: BreakerState;
+  /** Containers that ship there. */
+  readonly streams: number;
+}
+
+/** What a queue holds at one moment. */
+export type QueueGauges = Pick<
+  QueueStats,
+  'backlogBytes' | 'backlogEntries' | 'backlogSeconds' | 'inFlight' | 'breaker' | 'streams'
+>;
+
+/** The counters of one label; several queues may move them. */
+export class QueueMeter {
+  deliveredEntries = 0;
+  deliveredBytes = 0;
+  sentBytes = 0;
+  readonly rejectedEntries: Record<RejectReason, number> = noneRejected();
+  readonly retries: Record<Retry['cause'], number> = { outage: 0, limit: 0, settings: 0 };
+  readonly #buckets = requestSecondsBounds.map(() => 0);
+  #seconds = 0;
+  #requests = 0;
+
+  /** Entries that were refused, for all reasons. */
+  get rejectedTotal(): number {
+    return Object.values(this.rejectedEntries).reduce((sum, count) => sum + count, 0);
+  }
+
+  get retriesTotal(): number {
+    return Object.values(this.retries).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** One request took so long, whatever came of it. */
+  requested(seconds: number): void {
+    this.#seconds += seconds;
+    this.#requests += 1;
+    requestSecondsBounds.forEach((bound, index) => {
+      if (seconds <= bound) this.#buckets[index] = (this.#buckets[index] ?? 0) + 1;
+    });
+  }
+
+  /** Counters together with what the queues of this label hold. */
+  stats(endpoint: string, queues: readonly QueueGauges[]): QueueStats {
+    const sum = (of: (gauges: QueueGauges) => number): number =>
+      queues.reduce((total, gauges) => total + of(gauges), 0);
+    return {
+      endpoint,
+      deliveredEntries: this.deliveredEntries,
+      deliveredBytes: this.deliveredBytes,
+      sentBytes: this.sentBytes,
+      rejectedEntries: { ...this.rejectedEntries },
+      retries: { ...this.retries },
+      requestSeconds: { buckets: [...this.#buckets], sum: this.#seconds, count: this.#requests },
+      backlogBytes: sum((gauges) => gauges.backlogBytes),
+      backlogEntries: sum((gauges) => gauges.backlogEntries),
+      backlogSeconds: Math.max(0, ...queues.map((gauges) => gauges.backlogSeconds)),
+      inFlight: sum((gauges) => gauges.inFlight),
+      breaker: worstOf(queues.map((gauges) => gauges.breaker)),
+      streams: sum((gauges) => gauges.streams),
+    };
+  }
+}
+
+/** Queues of one label may differ; what is wrong with one of them is to be seen. */
+function worstOf(states: readonly BreakerState[]): BreakerState {
+  const [closed, open, halfOpen] = breakerStates;
+  if (states.includes(open)) return open;
+  return states.includes(halfOpen) ? halfOpen : closed;
+}
+
+function noneRejected(): Record<RejectReason, number> {
+  const none: Partial<Record<RejectReason, number>> = {};
+  for (const reason of rejectReasons) none[reason] = 0;
+  return none as Record<RejectReason, number>;
+}

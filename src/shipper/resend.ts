@@ -1,0 +1,126 @@
+/**
+ * Sends entries again that were refused before: the same requests as delivery makes, one after the
+ * other, each until it has its verdict. What the endpoint does not take stays with the caller.
+ */
+import { setTimeout } from 'node:timers/promises';
+import { nextDelayMs } from '../base/backoff.ts';
+import { PushBatch } from '../encode/push-batch.ts';
+import type { Rejected, SendResult, Sink, TooLarge } from '../sink/sink.ts';
+import type { EndpointOptions } from './endpoint-options.ts';
+import { isolate, type RefusedEntry } from './isolate.ts';
+
+/** One entry to send; a rejected one is of this shape. */
+export interface Resent {
+  readonly labels: string;
+  /** Unix nanoseconds, in decimal. */
+  readonly timestampNs: string;
+  readonly line: Buffer;
+}
+
+/** What to send with. */
+export interface ResendOptions {
+  readonly sink: Sink;
+  readonly endpoint: Pick<EndpointOptions, 'batchSizeBytes' | 'minBackoffMs' | 'maxBackoffMs'>;
+  /** Ends the sending at once; what has no verdict is not delivered. */
+  readonly signal: AbortSignal;
+  /** So many failures in a row end it, too; wrong settings and long pauses end it with the first. */
+  readonly failuresMax: number;
+}
+
+/** What came of it. */
+export interface ResendResult<Entry extends Resent> {
+  readonly delivered: Entry[];
+  readonly refused: Entry[];
+  /** Why what is in neither was not sent; undefined when all was, or it was told to end. */
+  readonly problem?: string;
+}
+
+/** Who wants to be waited for longer than this, in milliseconds, is not waited for. */
+const delayMsMax = 60_000;
+
+/** The endpoint has no verdict for us, now. */
+class Stopped extends Error {}
+
+/** See the module comment. Never rejects. */
+export async function resend<Entry extends Resent>(
+  entries: readonly Entry[],
+  options: ResendOptions,
+): Promise<ResendResult<Entry>> {
+  const delivered: Entry[] = [];
+  const refused: Entry[] = [];
+  const batch = new PushBatch();
+  const sender = new PatientSender(options);
+  try {
+    for (let at = 0; at < entries.length; ) {
+      const from = at;
+      batch.reset();
+      for (; at < entries.length && batch.sizeBytes < options.endpoint.batchSizeBytes; at += 1) {
+        const entry = entries[at];
+        if (entry !== undefined) append(batch, entry);
+      }
+      const keys = await sender.refusedOf(Buffer.from(batch.encode()));
+      for (const entry of entries.slice(from, at)) {
+        (keys.has(keyOf(entry)) ? refused : delivered).push(entry);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+    const { message: problem } = error;
+    return { delivered, refused, ...(problem === '' ? {} : { problem }) };
+  }
+  return { delivered, refused };
+}
+
+function append(batch: PushBatch, { labels, timestampNs, line }: Resent): void {
+  const time = BigInt(timestampNs);
+  const nanos = ((time % billion) + billion) % billion;
+  const seconds = Number((time - nanos) / billion);
+  batch.append(batch.stream(labels), seconds, Number(nanos), line, 0, line.length);
+}
+
+const billion = 1_000_000_000n;
+
+/** Entries that are the same to Loki have the same verdict. */
+function keyOf({ labels, timestampNs, line }: Resent | RefusedEntry): string {
+  return `${labels} ${timestampNs} ${line.toString('base64')}`;
+}
+
+class PatientSender {
+  readonly #options: ResendOptions;
+  #failures = 0;
+
+  constructor(options: ResendOptions) {
+    this.#options = options;
+  }
+
+  /** The keys of what is refused of a request. Throws Stopped. */
+  async refusedOf(request: Buffer): Promise<Set<string>> {
+    const first = await this.#verdictOf(request);
+    if (first === undefined) return new Set();
+    const send = async (piece: Buffer): Promise<SendResult> =>
+      (await this.#verdictOf(piece)) ?? { kind: 'delivered' };
+    const found = await isolate({ request, first, send });
+    return new Set((found?.refused ?? []).map((entry) => keyOf(entry)));
+  }
+
+  /** Undefined: it is delivered. */
+  async #verdictOf(request: Buffer): Promise<Rejected | TooLarge | undefined> {
+    const { sink, signal, endpoint, failuresMax } = this.#options;
+    const body = sink.encode(request);
+    for (;;) {
+      if (signal.aborted) throw new Stopped('');
+      const result = await sink.send(body);
+      if (result.kind !== 'retry') {
+        this.#failures = 0;
+        return result.kind === 'delivered' ? undefined : result;
+      }
+      if (signal.aborted) throw new Stopped('');
+      this.#failures += 1;
+      const bounds = { minMs: endpoint.minBackoffMs, maxMs: endpoint.maxBackoffMs };
+      const delayMs = Math.max(result.afterMs ?? 0, nextDelayMs(this.#failures - 1, bounds));
+      const isHopeless = result.cause === 'settings' || this.#failures >= failuresMax;
+      if (isHopeless || delayMs > delayMsMax) throw new Stopped(result.reason);
+      await setTimeout(delayMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
