@@ -1,7 +1,7 @@
 /**
  * Delivery alone: from a full write-ahead log into an endpoint that takes everything, in a
  * process of its own. Prints one JSON line. Arguments: line bytes (100), lines (6000000),
- * containers (1).
+ * containers (1), endpoints (1).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,8 @@ import { Delivery } from '../src/threads/delivery.ts';
 import { type TestLog, TestWal } from '../test/helpers/log-writer.ts';
 import { buildFrames } from './frames.ts';
 
-const [lineBytes = '100', lines = '6000000', containers = '1'] = process.argv.slice(2);
+const [lineBytes = '100', lines = '6000000', containers = '1', endpointCount = '1'] =
+  process.argv.slice(2);
 const wal = new TestWal();
 await wal.open();
 
@@ -35,17 +36,19 @@ const server = spawn(process.execPath, [`${import.meta.dirname}/discard-server.t
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 const [port] = (await once(server.stdout, 'data')) as [Buffer];
-const { endpoint } = parseLogOpts(
-  { 'loki-url': `http://127.0.0.1:${port.toString().trim()}` },
+const url = `http://127.0.0.1:${port.toString().trim()}`;
+const names = Array.from({ length: Number(endpointCount) }, (_, index) => `e${index}`);
+const { endpoints } = parseLogOpts(
+  Object.fromEntries(names.map((name) => [`loki-url.${name}`, url])),
   {},
 ).settings;
-if (endpoint === undefined) throw new Error('no endpoint');
 
 const done = Promise.withResolvers<void>();
 const open = new Set(ids);
 const delivery = new Delivery({
   log: silentLog,
   logLevel: 'warn',
+  ...{ threads: 1, walRoot: wal.root, rejectedMaxBytes: 0, labelOf: (label: string) => label },
   events: {
     onAcknowledged: (containerId, { lsn }) => {
       if (lsn >= (logs.get(containerId)?.endLsn ?? 0)) open.delete(containerId);
@@ -54,6 +57,7 @@ const delivery = new Delivery({
     onReleased: () => {},
     onLoss: () => {},
     onQuarantined: () => {},
+    onRejectedLost: () => {},
   },
 });
 const startedMs = performance.now();
@@ -67,9 +71,8 @@ for (const [containerId, { directory, committed }] of logs) {
     containerId,
     directory,
     committed: committed.buffer,
-    endpointId: 1,
-    endpoint,
-    labels,
+    endpoints: endpoints.map((endpoint, index) => ({ endpointId: index + 1, endpoint, labels })),
+    pinnedIds: [],
   });
 }
 await done.promise;
@@ -84,10 +87,12 @@ console.log(
     bench: 'delivery',
     lineBytes: Number(lineBytes),
     containers: streams,
+    endpoints: names.length,
     lines: total,
     seconds,
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     linesPerSecond: total / seconds,
+    linesPerSecondOfAll: (total * names.length) / seconds,
   }),
 );
 process.exit(0);

@@ -25,7 +25,8 @@ export function buildFrames(frames: number, lineBytes: number, kind = 'text'): F
   return { bytes: Buffer.concat(parts), frames };
 }
 
-function encodeFrame(source: string, timeNs: bigint, line: Buffer): Buffer {
+/** One frame as dockerd writes it. */
+export function encodeFrame(source: string, timeNs: bigint, line: Buffer): Buffer {
   const body = Buffer.concat([
     Buffer.from([0x0a, source.length]),
     Buffer.from(source),

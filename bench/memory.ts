@@ -1,15 +1,15 @@
 /**
  * Resident memory of the built plugin's program: idle, then while a backlog of lines that do
  * not compress piles up behind a dead endpoint, in stages. Prints one JSON line. Arguments:
- * gibibytes at the end of each stage (0.05,2,5,10), directory of a built plugin.
+ * gibibytes at the end of each stage (0.05,2,5,10), directory of a built plugin, dead endpoints (1).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { BuiltDriver } from './built-driver.ts';
+import { BuiltDriver, deadEndpoint } from './built-driver.ts';
 
-const [stages = '0.05,2,5,10', built] = process.argv.slice(2);
+const [stages = '0.05,2,5,10', built = '', endpoints = '1'] = process.argv.slice(2);
 const sampleMs = 250;
 /** What a stage has piled up is sealed in this time, or the bench goes on. */
 const sealMsMax = 120_000;
@@ -27,7 +27,10 @@ interface Stage {
   restMegabytes: number;
 }
 
-const driver = await BuiltDriver.build({ WAL_MAX_BYTES: '12g' }, built);
+const names = Array.from({ length: Number(endpoints) }, (_, index) => `dead${index}`);
+const opts = names.map((name) => `loki-url.${name}=${deadEndpoint}`).join(';');
+const env = { WAL_MAX_BYTES: '12g', LOKI_URL: '', HOLDFAST_OPTS: opts };
+const driver = await BuiltDriver.build(env, built === '' ? undefined : built);
 
 /** Samples until the promise is settled. */
 async function most(until: Promise<unknown>): Promise<number> {
@@ -78,7 +81,8 @@ try {
     done.push(await pileUp(fifo, done.at(-1)?.gibibytes ?? 0, gibibytes));
   }
   fs.closeSync(keeper);
-  console.log(JSON.stringify({ bench: 'memory', startMs, idleMegabytes, stages: done }));
+  const figures = { endpoints: names.length, startMs, idleMegabytes, stages: done };
+  console.log(JSON.stringify({ bench: 'memory', ...figures }));
 } finally {
   await driver.dispose();
 }
