@@ -8,6 +8,13 @@ import os from 'node:os';
 import { buildPlugin } from '../scripts/build-plugin.ts';
 import { run } from '../scripts/lib/run.ts';
 import {
+  type Latency,
+  printDeadEndpoints,
+  printDelivery,
+  printLatency,
+  printLiveStalls,
+} from './delivery-table.ts';
+import {
   type DockerLogs,
   type DockerLogsFollow,
   type DockerLogsSince,
@@ -72,7 +79,7 @@ async function median(
   return results[Math.floor(times / 2)] ?? {};
 }
 
-function printSpeed(capture: Result, captureLong: Result, delivery: Result): void {
+function printSpeed(capture: Result, captureLong: Result): void {
   row('capture, 100-byte lines', `${whole(capture['megabytesPerSecond'])} MB/s`, '500 MB/s');
   row(
     'capture, 100-byte lines',
@@ -80,11 +87,6 @@ function printSpeed(capture: Result, captureLong: Result, delivery: Result): voi
     '3,000,000 lines/s',
   );
   row('capture, 1,000-byte lines', `${whole(captureLong['megabytesPerSecond'])} MB/s`, '500 MB/s');
-  row(
-    'delivery, 100-byte lines',
-    `${whole(delivery['linesPerSecond'])} lines/s`,
-    '1,500,000 lines/s',
-  );
 }
 
 function printSealing(seal: Seal, stalls: Result): void {
@@ -153,11 +155,18 @@ try {
   await buildPlugin({ out: plugin });
   const capture = await median('linesPerSecond', 5, 'capture.ts', '100', '1500');
   const captureLong = await median('megabytesPerSecond', 3, 'capture.ts', '1000', '2000');
-  const delivery = await median('linesPerSecond', 5, 'delivery.ts');
+  const deliveries: Result[] = [];
+  for (const endpoints of ['1', '2', '4']) {
+    const args = ['100', '3000000', '1', endpoints];
+    deliveries.push(await median('linesPerSecond', 3, 'delivery.ts', ...args));
+  }
+  const latency = await measure<Latency>('latency.ts', '10,1000,50000', '10', plugin);
   const seal = await measure<Seal>('seal.ts', '32');
   const stalls = await measure<Result>('stalls.ts', '15', '6', plugin);
+  const liveStalls = await measure<Result>('stalls.ts', '15', '6', plugin, 'live');
   const recovery = await measure<Recovery>('recovery.ts', '10', '1000', plugin);
   const memory = await measure<Memory>('memory.ts', '0.05,2,5,10', plugin);
+  const deadEndpoints = await measure<Memory>('memory.ts', '0.05,2', plugin, '4');
   const writes = await measure<WriteAmplification>('write-amplification.ts', '31', plugin);
   const dockerRun = await measure<DockerRun>('docker-run.ts', '5');
   const logs = await measure<DockerLogs>('docker-logs.ts', '5', '1000000', plugin);
@@ -169,10 +178,14 @@ try {
   console.log(`\n${cpu.length} cores, ${cpu[0]?.model ?? '?'}, Node ${process.version}\n`);
   row('benchmark', 'measured', 'goal');
   row('---', '---', '---');
-  printSpeed(capture, captureLong, delivery);
+  printSpeed(capture, captureLong);
+  printDelivery(deliveries);
+  printLatency(latency);
+  printLiveStalls(liveStalls);
   printSealing(seal, stalls);
   printRecovery(recovery);
   printMemory(memory);
+  printDeadEndpoints(deadEndpoints.stages);
   printWrites(writes);
   printDockerRun(dockerRun);
   printDockerLogs(logs);
