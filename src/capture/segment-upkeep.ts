@@ -105,13 +105,14 @@ export class SegmentUpkeep {
     const { disk, counters } = this.#options;
     const { containerId, directory, ledger, ackLsn, ackOrdinal } = container;
     const fact = ledger.facts.find((each) => each.sequence === sequence);
-    const { endLsn: lsn, endOrdinal: ordinal } = container.writer;
-    const place = { directory, containerId, sequence, end: { lsn, ordinal } };
+    const { endLsn: lsn, endOrdinal: ordinal, isLossDue } = container.writer;
+    const place = { directory, containerId, sequence, end: { lsn, ordinal, isLossDue } };
     const evicted = evictSegment(disk, { ...place, reason, atMs: Date.now() });
     if (evicted === undefined || fact === undefined) return false;
     if (evicted.sequence !== sequence) ledger.removed(sequence);
     ledger.replaced(evicted.sequence, 'gap', evicted.storedBytes);
     if (evicted.wasTold) return true;
+    if (evicted.isCutTold) container.writer.cutToldLsn = evicted.toLsn;
     // What every endpoint has acknowledged of it is no loss.
     const fromLsn = Math.max(evicted.fromLsn, ackLsn);
     if (fromLsn >= evicted.toLsn) return true;

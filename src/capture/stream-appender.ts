@@ -146,6 +146,7 @@ export class StreamAppender {
   begin(fifoName: string): void {
     this.#fifo = fifoName;
     this.#needsAttach = true;
+    this.#writer.cutToldLsn = undefined;
     this.#cut(this.#isBroken);
     this.#guarded(() => {
       this.#recordLoss();
@@ -270,16 +271,28 @@ export class StreamAppender {
   }
 
   /** The first `bytes` of `#rest` are lost. */
-  #lose(reason: LossReason, bytes: number, frames: number, lines: number): void {
+  #lose(reason: LossReason, bytes: number, allFrames: number, allLines: number): void {
     const { counters } = this.#options;
+    const isFirstTold = allFrames > 0 && this.#takeToldCut();
+    const frames = isFirstTold ? allFrames - 1 : allFrames;
+    const lines = isFirstTold ? allLines - this.#counter.firstLines : allLines;
     const isNew = this.#loss.add(reason, bytes, frames, lines);
     if (isNew || counters?.gapGrew === undefined) counters?.gap(reason, bytes, frames);
     else counters.gapGrew(reason, bytes, frames);
     this.#reason = reason;
     this.#isBroken = true;
+    this.#writer.isLossDue = true;
     this.#rest = this.#rest.subarray(bytes);
     // A reader is told of the gap, which ends whatever was being searched.
     this.#counter.skipped = [];
+  }
+
+  /** Whether the frame that ends next began in a segment that was given up, which told of it. */
+  #takeToldCut(): boolean {
+    const writer = this.#writer;
+    if (writer.cutToldLsn !== writer.endLsn) return false;
+    writer.cutToldLsn = undefined;
+    return true;
   }
 
   /** Writes the gaps for what is lost. Throws what the disk throws. */
@@ -294,8 +307,11 @@ export class StreamAppender {
       const range = { fromLsn, toLsn: fromLsn + span, atMs: this.#options.now() };
       const gap = { kind: 'gap' as const, reason, ...range, frames, lines };
       this.#writer.appendGap(afterNs === undefined ? gap : { ...gap, afterNs }, span);
+      // What is left of a frame that was told of is still to be lost.
+      if (this.#writer.cutToldLsn === fromLsn) this.#writer.cutToldLsn = this.#writer.endLsn;
       this.#loss.recorded(span);
     }
+    this.#writer.isLossDue = false;
     if (!this.#isTold) return;
     this.#isTold = false;
     const { log } = this.#options;

@@ -57,6 +57,10 @@ export class StreamWriter {
   #sequence: number;
   #endLsn: number;
   #ordinal: number;
+  /** Bytes that belong behind the last byte are lost, and no gap tells of them yet. */
+  isLossDue = false;
+  /** Where the stream was cut amid a frame that a given-up segment has told of as lost. */
+  cutToldLsn: number | undefined;
   #attach: AttachRecord | undefined;
   #attachOffset = 0;
   #writtenBytes = 0;

@@ -31,8 +31,11 @@ export interface EvictRequest {
   sequence: number;
   reason: 'evicted' | 'expired';
   atMs: number;
-  /** Where the stream ends; needed for the newest segment, which has no successor to say so. */
-  end?: { lsn: number; ordinal: number };
+  /**
+   * Where the stream ends; needed for the newest segment, which has no successor to say so.
+   * `isLossDue`: what belongs there is lost, and a gap will tell of a frame that is cut by it.
+   */
+  end?: { lsn: number; ordinal: number; isLossDue?: boolean };
 }
 
 /** What was given up. */
@@ -47,6 +50,8 @@ export interface Evicted {
   storedBytes: number;
   /** It was given up and told of before; only its file had not gone. */
   wasTold: boolean;
+  /** Told of is a frame whose end was not in the stream yet: whoever loses it has no more to tell. */
+  isCutTold: boolean;
 }
 
 /**
@@ -83,6 +88,8 @@ interface End {
   ordinal: number;
   /** Frames (0 or 1) that end behind it and cannot be read without it. */
   cut: 0 | 1;
+  /** Nothing stands behind it yet. */
+  isLast: boolean;
 }
 
 interface Neighbours {
@@ -98,12 +105,21 @@ function endBefore(
   next: SegmentFile,
 ): End {
   const { ordinal, cut } = framesCutBefore({ disk, ...request }, next);
+  const { baseLsn: lsn } = next.header;
   // One that was only just begun does not know yet what it goes on with.
-  return { lsn: next.header.baseLsn, ordinal, cut: hasBegun(next) ? cut : cutAtEndOf(file) };
+  const isLast = !hasBegun(next);
+  return { lsn, ordinal, cut: isLast ? cutToTell(request, file) : cut, isLast };
 }
 
-function lastEnd({ end }: EvictRequest, file: SegmentFile): End | undefined {
-  return end && { ...end, cut: cutAtEndOf(file) };
+function lastEnd(request: EvictRequest, file: SegmentFile): End | undefined {
+  const { end } = request;
+  if (end === undefined) return undefined;
+  const { lsn, ordinal } = end;
+  return { lsn, ordinal, cut: cutToTell(request, file), isLast: true };
+}
+
+function cutToTell({ end }: EvictRequest, file: SegmentFile): 0 | 1 {
+  return end?.isLossDue === true ? 0 : cutAtEndOf(file);
 }
 
 /** Whether a file ends amid a frame, whose end then comes in the next one. */
@@ -125,7 +141,7 @@ function giveUp(disk: FileSystem, request: EvictRequest, around: Neighbours): Ev
     unlinkSegment(disk, directory, sequence);
     const place = { sequence: before.sequence, storedBytes: before.size() };
     const { baseLsn: fromLsn } = file.header;
-    return { fromLsn, toLsn: end.lsn, frames: 0, ...place, wasTold: true };
+    return { fromLsn, toLsn: end.lsn, frames: 0, ...place, wasTold: true, isCutTold: false };
   }
   const isNext = former?.record.toLsn === file.header.baseLsn;
   const lost = lossOf(file, end, request, isNext ? former : undefined);
@@ -138,7 +154,8 @@ function giveUp(disk: FileSystem, request: EvictRequest, around: Neighbours): Ev
   else unlinkSegment(disk, directory, sequence);
   const { fromLsn, toLsn } = lost.record;
   const place = { sequence: base.sequence, storedBytes };
-  return { fromLsn, toLsn, frames: lost.ownFrames, ...place, wasTold: false };
+  const isCutTold = end.isLast && end.cut === 1;
+  return { fromLsn, toLsn, frames: lost.ownFrames, ...place, wasTold: false, isCutTold };
 }
 
 function replaceSegment(

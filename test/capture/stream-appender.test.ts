@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { GapRecord } from '../../src/wal/index.ts';
+import { evictSegment, type GapRecord } from '../../src/wal/index.ts';
 import { CaptureBench } from '../helpers/capture-bench.ts';
 import { textFrame } from '../helpers/frames.ts';
 
@@ -197,6 +197,40 @@ test('a frame of which the middle is lost counts once, and so do frames cut at e
   assert.equal(gap.reason, 'disk');
   assert.equal(gap.afterNs, '1700000000000000000', 'the time of a');
 });
+
+for (const when of ['before', 'while'] as const) {
+  test(`a frame whose beginning is given up ${when} its end is lost is told of once`, () => {
+    using bench = new CaptureBench();
+    const { appender, disk, writer, stream } = bench;
+    const { directory, containerId } = stream;
+    appender.begin('fifo');
+    const frames = ['a', 'b', 'c', 'd'].map((text, at) => textFrame(text.repeat(40), at));
+    const output = Buffer.concat(frames);
+    const length = frames[0]?.length ?? 0;
+    bench.offer(output.subarray(0, length + 20));
+    writer.rotate();
+    const giveUp = (): void => {
+      const { endLsn: lsn, endOrdinal: ordinal, isLossDue } = writer;
+      const place = { directory, containerId, sequence: 1, end: { lsn, ordinal, isLossDue } };
+      const evicted = evictSegment(disk, { ...place, reason: 'evicted', atMs: 1 });
+      if (evicted?.isCutTold === true) writer.cutToldLsn = evicted.toLsn;
+    };
+    if (when === 'before') giveUp();
+    disk.fail('writevSync', 'ENOSPC', 0, 1);
+    bench.offer(output.subarray(length + 20, length + 30));
+    if (when === 'while') giveUp();
+    disk.heal();
+    assert.ok(appender.settle());
+    bench.offer(output.subarray(length + 30));
+    const { lines, gaps } = bench.delivered();
+    assert.deepEqual(lines, ['c'.repeat(40), 'd'.repeat(40)]);
+    assert.equal(
+      sumOf(gaps, ({ frames: lost }) => lost),
+      2,
+    );
+    assert.deepEqual(new Set(gaps.map(({ reason }) => reason)), new Set(['evicted', 'disk']));
+  });
+}
 
 test('a loss that is told in the middle of a frame goes on to the end of that frame', () => {
   using bench = new CaptureBench();
