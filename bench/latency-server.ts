@@ -7,7 +7,9 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { uncompressSync } from 'snappy';
 
-const mark = 0x40;
+/** Before the time in a line; one byte would be met in lengths, too. */
+const mark = '@at ';
+const endMark = '@';
 let latenciesMs: number[] = [];
 let pushes = 0;
 
@@ -16,11 +18,12 @@ function take(body: Buffer): void {
   const bytes = uncompressSync(body) as Buffer;
   pushes += 1;
   for (let at = bytes.indexOf(mark); at >= 0; ) {
-    const end = bytes.indexOf(mark, at + 1);
+    const start = at + mark.length;
+    const end = bytes.indexOf(endMark, start);
     if (end < 0) break;
-    const printedNs = BigInt(bytes.toString('latin1', at + 1, end));
+    const printedNs = BigInt(bytes.toString('latin1', start, end));
     latenciesMs.push(Number(nowNs - printedNs) / 1e6);
-    at = bytes.indexOf(mark, end + 1);
+    at = bytes.indexOf(mark, end);
   }
 }
 

@@ -33,7 +33,7 @@ async function print(fd: number, linesPerSecond: number): Promise<void> {
     const due = Math.ceil((elapsedMs / 1000) * linesPerSecond);
     const frames: Buffer[] = [];
     for (; done < due; done += 1) {
-      const line = Buffer.from(`@${process.hrtime.bigint()}@`.padEnd(100, 'x'));
+      const line = Buffer.from(`@at ${process.hrtime.bigint()}@`.padEnd(100, 'x'));
       frames.push(encodeFrame('stdout', BigInt(Date.now()) * 1_000_000n + BigInt(done), line));
     }
     if (frames.length > 0) fs.writeSync(fd, Buffer.concat(frames));
