@@ -45,7 +45,6 @@ export function printDeadEndpoints(stages: readonly Record<string, number>[]): v
     row(
       `memory, backlog ${gibibytes} GiB, 4 dead endpoints`,
       `${whole(restMegabytes)} MB, largest ${whole(most)} MB`,
-      'under 200 MB',
     );
   }
 }
