@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Engine } from '../../scripts/lib/engine.ts';
 import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
@@ -34,6 +34,9 @@ describe('docker logs over the life of a container', () => {
     await engine.dispose();
     await loki.stop();
   });
+
+  // One that fails must not take the endpoint from those behind it.
+  afterEach(() => loki.setMode({ kind: 'up' }));
 
   async function numbersOf(name: string, ...flags: string[]): Promise<number[]> {
     const { stdout, stderr, code } = await dockerLogs(engine, name, ...flags);
@@ -198,13 +201,15 @@ describe('docker logs over the life of a container', () => {
       picture = now;
       await setTimeout(500);
     }
+    // The kill in a test before may have cost duplicates, which nothing here may add to.
+    const { duplicates } = loki.counts();
     for (let round = 0; round < 3; round += 1) {
       const answers = await Promise.all([numbersOf('still'), numbersOf('still', '--tail', '5')]);
       assertCounts(answers[0] ?? [], 1000);
       assert.equal(answers[1]?.length, 5);
       assert.deepEqual(await pictureOf('still'), picture);
     }
-    assert.equal(loki.counts().duplicates, 0);
+    assert.equal(loki.counts().duplicates, duplicates);
     assert.equal(loki.count({ container_name: 'still' }), 1000);
   });
 
@@ -243,7 +248,13 @@ describe('docker logs over the life of a container', () => {
       'BEGIN{srand(1); for(i=1;i<=60000;i++) print "n " i " " rand() rand() rand() rand()}',
     );
     await engine.docker('wait', 'lossy');
-    const { stdout, stderr, code } = await dockerLogs(engine, 'lossy');
+    // The limit is enforced by the next round of upkeep, which may come after the last line.
+    let logs = await dockerLogs(engine, 'lossy');
+    for (let wait = 0; wait < 100 && logs.stderr.length === 0; wait += 1) {
+      await setTimeout(100);
+      logs = await dockerLogs(engine, 'lossy');
+    }
+    const { stdout, stderr, code } = logs;
     assert.equal(code, 0);
     assert.match(
       stderr.toString(),
@@ -252,7 +263,6 @@ describe('docker logs over the life of a container', () => {
     const numbers = numbersIn(stdout.toString('latin1'));
     assert.ok(numbers.length < 60_000);
     assert.equal(numbers.at(-1), 60_000);
-    await loki.setMode({ kind: 'up' });
     await engine.docker('rm', '-f', 'lossy');
   });
 
