@@ -3,6 +3,7 @@
  * where that can be known. It believes nothing that a reader of the stream would not believe,
  * changes nothing, and works beside a process that writes.
  */
+import { errnoOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import { createBlockHeader } from './block.ts';
 import { listSegments, sealedName, segmentName } from './catalog.ts';
@@ -130,6 +131,7 @@ class SegmentCheck {
     const size = disk.statSync(path)?.size;
     if (size === undefined) return 'absent';
     const head = readHead(disk, path);
+    if (head === undefined) return 'absent';
     const header = decodeSegmentHeader(head, containerId);
     if (typeof header !== 'string' && header.sequence === sequence) return 'sound';
     if (size === 0) {
@@ -283,9 +285,16 @@ class SegmentCheck {
   }
 }
 
-function readHead(disk: FileSystem, path: string): Buffer {
+/** Undefined when the file is gone by now. */
+function readHead(disk: FileSystem, path: string): Buffer | undefined {
   const head = Buffer.alloc(fileHeaderBytes);
-  const fd = disk.openSync(path, 'r');
+  let fd: number;
+  try {
+    fd = disk.openSync(path, 'r');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
   try {
     return head.subarray(0, readAtLeast(disk, fd, head, 0, head.length, head.length));
   } finally {

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
-import { CursorFile, sealSegment } from '../../src/wal/index.ts';
+import { CursorFile, sealSegment, verifyContainer } from '../../src/wal/index.ts';
 import { textFrame } from '../helpers/frames.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
 import { describeContainer, holdfast, objectsOf } from './cli.ts';
@@ -268,6 +268,19 @@ describe('holdfast wal verify', () => {
       const seen = lines.stdout.toString();
       assert.ok(seen === `${line}\n`.repeat(50), `${seen.length} bytes`);
     }
+  });
+
+  it('takes a segment that is removed between the look at it and its opening for gone', () => {
+    const gone = pathOf(0);
+    const racing = Object.assign({}, disk, {
+      openSync(path: string, flags: string, mode?: number): number {
+        if (path === gone) fs.rmSync(path, { force: true });
+        return disk.openSync(path, flags, mode);
+      },
+    });
+    const totals = { segments: 0, blocks: 0, gaps: 0, storedBytes: 0 };
+    assert.deepEqual([...verifyContainer(racing, wal.root, webId, totals)], []);
+    assert.equal(totals.segments, 2);
   });
 
   it('takes the lock of a directory whose path is longer than a socket may have', async () => {
