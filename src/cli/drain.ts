@@ -5,8 +5,8 @@
  */
 import { messageOf } from '../base/errors.ts';
 import { nodeFileSystem as disk } from '../base/file-system.ts';
+import { parseDurationMs } from '../base/values.ts';
 import { parsePluginSettings } from '../config/parse.ts';
-import { parseDurationMs } from '../config/values.ts';
 import { RejectedStore } from '../rejected/store.ts';
 import { EndpointRegistry, openWalRoot } from '../wal/index.ts';
 import {

@@ -3,7 +3,7 @@
  * those, checked before anything is touched. They may hold passwords: they are never shown from
  * here.
  */
-import { nearestName } from '../config/nearest.ts';
+import { nearestName } from '../base/nearest.ts';
 import { isEndpointName, isEndpointOption, splitOptionName } from '../config/option-name.ts';
 import { containerOptions, envNameOf, pluginOptions } from '../config/options.ts';
 import { parseLogOpts } from '../config/parse.ts';

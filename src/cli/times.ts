@@ -3,7 +3,7 @@
  * before now. Exact to the nanosecond. Pure; what is not wholly understood is undefined.
  */
 import { nanosOf, parseDateNs } from '../base/date-text.ts';
-import { parseDurationMs } from '../config/values.ts';
+import { parseDurationMs } from '../base/values.ts';
 
 const unixPattern = /^(\d{1,11})(?:\.(\d{1,9}))?$/;
 

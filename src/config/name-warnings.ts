@@ -2,7 +2,7 @@
  * Warnings about the names of options: known but not acted on, unknown, or given in a way that has
  * no effect. Each with the name that was probably meant. No value may stand in a message.
  */
-import { nearestName } from './nearest.ts';
+import { nearestName } from '../base/nearest.ts';
 import { isEndpointOption, splitOptionName } from './option-name.ts';
 import { type Env, type LogOpts, show } from './option-reader.ts';
 import { containerOptions, dockerOptions, envNameOf, notYetOptions } from './options.ts';

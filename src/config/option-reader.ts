@@ -3,10 +3,10 @@
  * that all errors are told at once. It must never put a password into a message.
  */
 import { DriverError } from '../base/errors.ts';
-import { nearestName } from './nearest.ts';
+import { nearestName } from '../base/nearest.ts';
+import { parseByteSize, parseCount, parseDurationMs } from '../base/values.ts';
 import type { OptionSpec } from './option-spec.ts';
 import { redacted, redactUrl } from './redact.ts';
-import { parseByteSize, parseCount, parseDurationMs } from './values.ts';
 
 /** Log-opts of a container, as dockerd hands them over. */
 export type LogOpts = Readonly<Record<string, string>>;

@@ -5,6 +5,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { type ListenAddress, parseListenAddress } from '../base/listen-address.ts';
+import { parseByteSize, parsePercent } from '../base/values.ts';
 import { readEndpoints } from './endpoints.ts';
 import { type ExternalLabel, parseExternalLabels } from './external-labels.ts';
 import { parseHoldfastOpts } from './holdfast-opts.ts';
@@ -13,7 +14,6 @@ import { warningsOfHoldfastOpts, warningsOfNames } from './name-warnings.ts';
 import { type Env, type LogOpts, OptionReader } from './option-reader.ts';
 import { containerOptions, pluginOptions } from './options.ts';
 import type { ContainerSettings, MinFree, PluginSettings } from './settings.ts';
-import { parseByteSize, parsePercent } from './values.ts';
 
 /**
  * The settings of one container. The log-opt wins over the plugin setting of its name, that over

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import {
-  parseByteSize,
-  parseCount,
-  parseDurationMs,
-  parsePercent,
-} from '../../src/config/values.ts';
+import { parseByteSize, parseCount, parseDurationMs, parsePercent } from '../../src/base/values.ts';
 
 test('reads durations as Go does, and days', () => {
   const rows: [string, number][] = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestName } from '../../src/config/nearest.ts';
+import { nearestName } from '../../src/base/nearest.ts';
 
 const names = ['loki-url', 'loki-timeout', 'loki-batch-size', 'mode', 'tag'];
 
