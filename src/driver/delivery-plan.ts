@@ -7,6 +7,7 @@ import type { DeliverableStream } from '../capture/open-log.ts';
 import { parseLogOpts } from '../config/parse.ts';
 import type { EndpointSettings } from '../config/settings.ts';
 import { buildSelector, type CompiledLabel } from '../pipeline/labels.ts';
+import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
 import { compileTemplate } from '../pipeline/template.ts';
 import type { EndpointRegistry } from '../wal/index.ts';
 
@@ -19,6 +20,9 @@ export interface PlannedEndpoint {
   endpoint: EndpointSettings;
   /** Selectors of the two streams of lines. */
   labels: { stdout: string; stderr: string };
+  /** The labels by position in the stream; at least one, the first from 0 on, ascending. */
+  runs: StreamRun[];
+  pipeline: PipelineText;
 }
 
 /** Where a stream goes; the shape that a delivery thread takes. */
@@ -52,11 +56,26 @@ export async function planDelivery(
   const selectorOf = (source: string): string =>
     buildSelector(external, { containerName, host, source });
   const labels = { stdout: selectorOf('stdout'), stderr: selectorOf('stderr') };
+  const pairsOf = (source: string): [string, string][] => {
+    const fields = { name: containerName.replace(/^\//, '') };
+    const pairs = new Map(external.map(({ name, value }) => [name, value(fields)]));
+    if (host !== '') pairs.set('host', host);
+    pairs.set('source', source);
+    return [...pairs].filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : 1));
+  };
+  const runs: StreamRun[] = [
+    {
+      fromLsn: 0,
+      labels: { stdout: pairsOf('stdout'), stderr: pairsOf('stderr') },
+      metadata: [],
+    },
+  ];
+  const pipeline: PipelineText = { level: 'off', dropBlank: false };
   const ids = await Promise.all(endpoints.map(({ key }) => registry.idOf(key)));
   const { directory, committed } = stream;
   const planned = endpoints.flatMap((endpoint, index) => {
     const endpointId = ids[index];
-    return endpointId === undefined ? [] : [{ endpointId, endpoint, labels }];
+    return endpointId === undefined ? [] : [{ endpointId, endpoint, labels, runs, pipeline }];
   });
   return { containerId, directory, committed, endpoints: planned, pinnedIds: [] };
 }
