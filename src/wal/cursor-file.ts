@@ -3,105 +3,41 @@
  * an endpoint, written in turn, so that a torn write leaves the older one. A cursor may lag
  * behind what was acknowledged, never lead.
  */
-import { crc32 } from 'node:zlib';
-import { readU64, writeU64 } from '../base/bytes.ts';
 import { errnoOf } from '../base/errors.ts';
 import { type FileSystem, replaceFile, writeFully } from '../base/file-system.ts';
-import { containerMarkOf } from './format.ts';
-import type { StreamPlace } from './stream-reader.ts';
+import {
+  type Cursor,
+  type CursorSlot,
+  cursorEndpointsMax,
+  decodeCursorFile,
+  encodeCursorFile,
+  encodeSlot,
+  slotPlaceOf,
+} from './cursor-slot.ts';
 
 const fileName = 'cursors';
-const fileMagic = Buffer.from('DLWALCU1', 'latin1');
-const headerBytes = 32;
-const slotBytes = 64;
-const slotMagic = 0x5c0a_7e11;
-/** How many endpoints one container's file has room for. */
-export const cursorEndpointsMax = 31;
-const fileBytes = headerBytes + cursorEndpointsMax * 2 * slotBytes;
-
-/** One endpoint's position. */
-export interface Cursor {
-  endpointId: number;
-  /** Everything before this position is acknowledged. */
-  ackLsn: number;
-  /** How many frames of the stream end before `ackLsn`. */
-  ackOrdinal: number;
-  /** Where `ackLsn` lies in the files. */
-  place: StreamPlace;
-  /** Unix milliseconds of the last acknowledgement. */
-  ackedAtMs: number;
-}
-
-interface Slot {
-  cursor: Cursor;
-  generation: number;
-}
-
-function encodeSlot(slot: Slot): Buffer {
-  const bytes = Buffer.alloc(slotBytes);
-  const { cursor } = slot;
-  bytes.writeUInt32LE(slotMagic, 0);
-  bytes.writeUInt16LE(cursor.endpointId, 4);
-  writeU64(bytes, slot.generation, 8);
-  writeU64(bytes, cursor.ackLsn, 16);
-  writeU64(bytes, cursor.place.sequence, 24);
-  writeU64(bytes, cursor.place.offset, 32);
-  writeU64(bytes, cursor.ackedAtMs, 40);
-  writeU64(bytes, cursor.ackOrdinal, 48);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60);
-  return bytes;
-}
-
-function decodeSlot(bytes: Buffer): Slot | undefined {
-  if (bytes.readUInt32LE(0) !== slotMagic) return undefined;
-  if (crc32(bytes.subarray(0, 60)) !== bytes.readUInt32LE(60)) return undefined;
-  const cursor: Cursor = {
-    endpointId: bytes.readUInt16LE(4),
-    ackLsn: readU64(bytes, 16),
-    ackOrdinal: readU64(bytes, 48),
-    place: { sequence: readU64(bytes, 24), offset: readU64(bytes, 32) },
-    ackedAtMs: readU64(bytes, 40),
-  };
-  const generation = readU64(bytes, 8);
-  const { ackLsn, ackOrdinal, place, ackedAtMs } = cursor;
-  const numbers = [generation, ackLsn, ackOrdinal, place.sequence, place.offset, ackedAtMs];
-  return numbers.every(Number.isSafeInteger) ? { cursor, generation } : undefined;
-}
 
 /** Reads the newest sound cursor of every endpoint; none when the file is missing or foreign. */
 export function readCursors(disk: FileSystem, directory: string, containerId: string): Cursor[] {
-  return [...readSlots(disk, directory, containerId)]
-    .filter((slot) => slot !== undefined)
+  return readSlots(disk, directory, containerId)
+    .slots.filter((slot) => slot !== undefined)
     .map((slot) => slot.cursor);
 }
 
-/** The newest sound slot of each pair, by the pair's place in the file. */
-function readSlots(disk: FileSystem, directory: string, containerId: string): (Slot | undefined)[] {
+/** The newest sound slot of each pair, by the pair's place, and whether the file can be written to. */
+function readSlots(
+  disk: FileSystem,
+  directory: string,
+  containerId: string,
+): { slots: (CursorSlot | undefined)[]; isCurrent: boolean } {
   let bytes: Buffer;
   try {
     bytes = disk.readFileSync(`${directory}/${fileName}`);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
+    if (errnoOf(error) === 'ENOENT') return { slots: [], isCurrent: false };
     throw error;
   }
-  if (bytes.length !== fileBytes || !bytes.subarray(0, headerBytes).equals(header(containerId))) {
-    return [];
-  }
-  return Array.from({ length: cursorEndpointsMax }, (_, pair) => {
-    const at = headerBytes + pair * 2 * slotBytes;
-    const a = decodeSlot(bytes.subarray(at, at + slotBytes));
-    const b = decodeSlot(bytes.subarray(at + slotBytes, at + 2 * slotBytes));
-    if (a === undefined || b === undefined) return a ?? b;
-    return a.generation > b.generation ? a : b;
-  });
-}
-
-function header(containerId: string): Buffer {
-  const bytes = Buffer.alloc(headerBytes);
-  fileMagic.copy(bytes, 0);
-  containerMarkOf(containerId).copy(bytes, 8);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 28)), 28);
-  return bytes;
+  return decodeCursorFile(containerId, bytes) ?? { slots: [], isCurrent: false };
 }
 
 /** Reads and moves the cursors of one container. One writer at a time. */
@@ -109,7 +45,8 @@ export class CursorFile {
   readonly #disk: FileSystem;
   readonly #directory: string;
   readonly #containerId: string;
-  readonly #slots: (Slot | undefined)[];
+  readonly #slots: (CursorSlot | undefined)[];
+  /** Whether there is a file of this version. */
   #exists: boolean;
   #isNameDurable = false;
 
@@ -117,8 +54,9 @@ export class CursorFile {
     this.#disk = disk;
     this.#directory = directory;
     this.#containerId = containerId;
-    this.#slots = readSlots(disk, directory, containerId);
-    this.#exists = this.#slots.length > 0;
+    const { slots, isCurrent } = readSlots(disk, directory, containerId);
+    this.#slots = slots;
+    this.#exists = isCurrent;
   }
 
   /** The cursor of an endpoint, or undefined when it never acknowledged anything. */
@@ -134,8 +72,8 @@ export class CursorFile {
     if (!this.#exists) this.#create();
     const pair = this.#pairOf(cursor.endpointId);
     const generation = (this.#slots[pair]?.generation ?? 0) + 1;
-    const slot: Slot = { cursor, generation };
-    const at = headerBytes + (pair * 2 + (generation % 2)) * slotBytes;
+    const slot: CursorSlot = { cursor, generation };
+    const at = slotPlaceOf(pair, generation);
     const fd = this.#disk.openSync(`${this.#directory}/${fileName}`, 'r+');
     try {
       writeFully(this.#disk, fd, encodeSlot(slot), at);
@@ -158,9 +96,9 @@ export class CursorFile {
     this.#isNameDurable = true;
   }
 
+  /** With what a file of an older version says, too. */
   #create(): void {
-    const content = Buffer.alloc(fileBytes);
-    header(this.#containerId).copy(content, 0);
+    const content = encodeCursorFile(this.#containerId, this.#slots);
     replaceFile(this.#disk, this.#directory, fileName, content);
     this.#exists = true;
   }

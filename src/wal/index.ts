@@ -9,7 +9,8 @@ export {
   writeContainerRecord,
   writeContainerRecordDurably,
 } from './container-record.ts';
-export { type Cursor, CursorFile, readCursors } from './cursor-file.ts';
+export { CursorFile, readCursors } from './cursor-file.ts';
+export { type Cursor, cursorStateBytesMax } from './cursor-slot.ts';
 export { EndpointRegistry, readEndpointIds } from './endpoint-registry.ts';
 export type { Finding } from './finding.ts';
 export { type BlockHeader, type BlockStats, blockFlag, blockType, noFrame } from './format.ts';

@@ -6,7 +6,8 @@
 import { errnoOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import { blocksOf } from './block-walk.ts';
-import { type Cursor, readCursors } from './cursor-file.ts';
+import { readCursors } from './cursor-file.ts';
+import type { Cursor } from './cursor-slot.ts';
 import { formatVersion } from './format.ts';
 import { listSegmentFacts, type SegmentFact } from './segment-facts.ts';
 import { SegmentFile } from './segment-file.ts';

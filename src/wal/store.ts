@@ -6,7 +6,8 @@ import { dirname } from 'node:path';
 import { DriverError, errnoOf } from '../base/errors.ts';
 import { type FileSystem, replaceFileDurably, syncDirectory } from '../base/file-system.ts';
 import { listSegments, unlinkSegment } from './catalog.ts';
-import { type Cursor, readCursors } from './cursor-file.ts';
+import { readCursors } from './cursor-file.ts';
+import type { Cursor } from './cursor-slot.ts';
 import { SegmentFile } from './segment-file.ts';
 import { readStreamTail, type StreamTail } from './stream-tail.ts';
 

@@ -7,7 +7,7 @@ import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import { unlinkIfThere } from './catalog.ts';
 import { readContainerRecord } from './container-record.ts';
-import { cursorEndpointsMax } from './cursor-file.ts';
+import { cursorEndpointsMax } from './cursor-slot.ts';
 import { readEndpointIds } from './endpoint-registry.ts';
 import type { Finding } from './finding.ts';
 import { containerMarkOf } from './format.ts';

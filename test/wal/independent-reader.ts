@@ -136,14 +136,17 @@ export function readStream(directory: string, containerId: string, fromLsn = 0):
 /** The newest sound cursor of each endpoint. */
 export function readCursors(path: string, containerId: string) {
   const bytes = readFileSync(path);
-  if (!isOf(containerId, bytes, 'DLWALCU1', 8) || !isCrcAt(bytes, 28)) return [];
-  return Array.from({ length: 31 }, (_, pair) => 32 + 128 * pair).flatMap((at) => {
-    const [slot] = [bytes.subarray(at, at + 64), bytes.subarray(at + 64, at + 128)]
-      .filter((each) => each.readUInt32LE(0) === 0x5c0a7e11 && isCrcAt(each, 60))
+  const isSound = ['DLWALCU1', 'DLWALCU2'].some((name) => isOf(containerId, bytes, name, 8));
+  if (!isSound || !isCrcAt(bytes, 28)) return [];
+  const [first, step, size, other] = bytes[7] === 0x31 ? [32, 128, 64, 64] : [256, 256, 256, 7936];
+  return Array.from({ length: 31 }, (_, pair) => first + step * pair).flatMap((at) => {
+    const [slot] = [bytes.subarray(at, at + size), bytes.subarray(at + other, at + other + size)]
+      .filter((each) => each.readUInt32LE(0) === 0x5c0a7e11 && isCrcAt(each, size - 4))
       .sort((a, b) => u64(b, 8) - u64(a, 8));
     if (slot === undefined) return [];
-    const place = { sequence: u64(slot, 24), offset: u64(slot, 32) };
-    const acked = { ackLsn: u64(slot, 16), ackOrdinal: u64(slot, 48), ackedAtMs: u64(slot, 40) };
-    return [{ endpointId: slot.readUInt16LE(4), ...acked, place }];
+    const [ackLsn, sequence, offset, ackedAtMs] = [16, 24, 32, 40].map((at) => u64(slot, at));
+    const state = slot.toString('hex', 64, 64 + slot.readUInt16LE(56));
+    const acked = { ackLsn, ackOrdinal: u64(slot, 48), ackedAtMs, place: { sequence, offset } };
+    return [{ endpointId: slot.readUInt16LE(4), ...acked, ...(state && { state }) }];
   });
 }

@@ -68,7 +68,7 @@ test('falls back to the older cursor when the newer one is torn at any byte', ()
     assert.deepEqual(found[0], cursor(1, isWhole ? 20 : 10), `torn at ${at}`);
   }
   // Both hurt: no cursor, and a new one can be set.
-  for (let at = 32; at < 160; at += 1) newer[at] = (newer[at] ?? 0) ^ 0x55;
+  for (let at = 256; at < newer.length; at += 1) newer[at] = (newer[at] ?? 0) ^ 0x55;
   fs.writeFileSync(path, newer);
   const again = new CursorFile(disk, root.path, containerId);
   assert.equal(again.get(1), undefined);

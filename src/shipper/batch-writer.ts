@@ -1,0 +1,140 @@
+/**
+ * Writes finished lines into the batch that is being filled, each at a time that no other line of
+ * its source has, and lines that are too long as the rule for those says. A line that is not too
+ * long costs no allocation here.
+ */
+import type { PushBatch } from '../encode/push-batch.ts';
+import type { FillTarget } from './fill-target.ts';
+import { type LineRule, splitLine, truncateLine } from './long-lines.ts';
+import { TimeChain } from './time-chain.ts';
+
+/** Where and when a line goes. */
+export interface LinePlace {
+  readonly isStderr: boolean;
+  readonly seconds: number;
+  readonly nanos: number;
+  /** The number of its first frame. */
+  readonly ordinal: number;
+  /** The selector of its stream. */
+  readonly labels: string;
+  /** Encoded structured metadata. */
+  readonly metadata: Uint8Array;
+  /** Undefined: the endpoint's own. */
+  readonly tenantId: string | undefined;
+}
+
+/** Room for tags, lengths and a timestamp around one line. */
+const entryOverheadBytes = 32;
+
+/** See the module comment. */
+export class BatchWriter {
+  /** Times given out, of standard output and of standard error. */
+  readonly chains: readonly [TimeChain, TimeChain] = [new TimeChain(), new TimeChain()];
+  readonly #lines: LineRule;
+  #target: FillTarget | undefined;
+  /** The streams of the plain lines in this batch; below zero while they are not in it. */
+  #stdout = -1;
+  #stderr = -1;
+
+  constructor(lines: LineRule) {
+    this.#lines = lines;
+  }
+
+  /** A turn begins, which fills this; undefined: it ends. */
+  set target(target: FillTarget | undefined) {
+    this.#target = target;
+    this.forgetStreams();
+  }
+
+  /** The next plain line may have other labels than the one before. */
+  forgetStreams(): void {
+    this.#stdout = -1;
+    this.#stderr = -1;
+  }
+
+  /** Whether a line fits, with so many bytes beside it. Into an empty batch any line does. */
+  hasRoom(lineBytes: number, besideBytes: number): boolean {
+    const target = this.#target;
+    if (target === undefined) return true;
+    const { refusedBytes, limitBytes } = target;
+    if (target.filledEntries === 0 && refusedBytes === 0) return true;
+    const { longLines, maxLineBytes } = this.#lines;
+    const bytes = longLines === 'truncate' ? Math.min(lineBytes, maxLineBytes) : lineBytes;
+    return target.sizeBytes + refusedBytes + bytes + besideBytes + entryOverheadBytes <= limitBytes;
+  }
+
+  /** Writes `bytes[start..end)` as it was printed; `labels` are those of all plain lines of it. */
+  plain(
+    isStderr: boolean,
+    labels: string,
+    metadata: Uint8Array,
+    seconds: number,
+    nanos: number,
+    ordinal: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (end - start > this.#lines.maxLineBytes) {
+      const place = { isStderr, seconds, nanos, ordinal, labels, metadata, tenantId: undefined };
+      this.#long(place, bytes.subarray(start, end));
+      return;
+    }
+    const { push } = this.#filling();
+    let handle = isStderr ? this.#stderr : this.#stdout;
+    if (handle < 0) {
+      handle = push.stream(labels);
+      if (isStderr) this.#stderr = handle;
+      else this.#stdout = handle;
+    }
+    const chain = this.chains[isStderr ? 1 : 0];
+    chain.next(seconds, nanos, ordinal);
+    push.append(handle, chain.seconds, chain.nanos, bytes, start, end, metadata);
+  }
+
+  /** Writes `bytes[start..end)` under labels of its own. */
+  write(place: LinePlace, bytes: Uint8Array, start: number, end: number): void {
+    if (end - start > this.#lines.maxLineBytes) this.#long(place, bytes.subarray(start, end));
+    else this.#append(place, bytes, start, end);
+  }
+
+  #append(place: LinePlace, bytes: Uint8Array, start: number, end: number): void {
+    const { isStderr, seconds, nanos, ordinal, labels, metadata, tenantId } = place;
+    const push = this.#pushOf(tenantId);
+    const chain = this.chains[isStderr ? 1 : 0];
+    chain.next(seconds, nanos, ordinal);
+    push.append(push.stream(labels), chain.seconds, chain.nanos, bytes, start, end, metadata);
+  }
+
+  #long(place: LinePlace, line: Uint8Array): void {
+    const { longLines, maxLineBytes } = this.#lines;
+    if (longLines === 'reject') {
+      this.#refuse(place, line);
+      return;
+    }
+    const cut = longLines === 'split' ? splitLine : truncateLine;
+    cut(line, 0, line.length, maxLineBytes, (bytes, start, end) =>
+      this.#append(place, bytes, start, end),
+    );
+  }
+
+  #refuse({ isStderr, labels, metadata, tenantId, ...at }: LinePlace, line: Uint8Array): void {
+    const target = this.#filling();
+    const chain = this.chains[isStderr ? 1 : 0];
+    chain.next(at.seconds, at.nanos, at.ordinal);
+    const { seconds, nanos } = chain;
+    const kept = { labels, metadata, tenantId, line: Buffer.from(line) };
+    target.refused.push({ ...kept, seconds, nanos });
+    target.refusedBytes += line.length;
+  }
+
+  #pushOf(tenantId: string | undefined): PushBatch {
+    const target = this.#filling();
+    return tenantId === undefined ? target.push : target.pushOf(tenantId);
+  }
+
+  #filling(): FillTarget {
+    if (this.#target === undefined) throw new Error('a line came up outside of a turn');
+    return this.#target;
+  }
+}

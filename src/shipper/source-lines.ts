@@ -1,0 +1,205 @@
+/**
+ * The lines of one source between their frames and the batch: pieces of long lines are joined,
+ * stages run, and what is held back by either keeps the place where it begins.
+ */
+import { openPartialAgeMsMax, openPartialBytesMax } from '../base/limits.ts';
+import type { FrameView } from '../frame/frame-decoder.ts';
+import { type PartialBudget, PartialJoiner } from '../frame/partial-joiner.ts';
+import type { StageCounts } from '../pipeline/pipeline-counts.ts';
+import type { StreamRun } from '../pipeline/plan.ts';
+import { EntryWriter, type EntryWriterOptions, type LineFacts } from './entry-writer.ts';
+import type { FillTarget } from './fill-target.ts';
+import { type HeldMark, HeldMarks } from './held-marks.ts';
+import { encodeState, type SourceState } from './source-state.ts';
+
+/** See the module comment. */
+export class SourceLines {
+  readonly #entries: EntryWriter;
+  readonly #joiner: PartialJoiner;
+  readonly #marks = new HeldMarks();
+  readonly #budget: PartialBudget;
+  /** Bytes that stages hold, as the budget knows of them. */
+  #stageBytes = 0;
+  #nowMs = 0;
+  /** Unix milliseconds of this turn. */
+  #wallMs = 0;
+  #isPaused = false;
+
+  constructor(options: EntryWriterOptions, budget: PartialBudget) {
+    this.#entries = new EntryWriter(options);
+    this.#budget = budget;
+    this.#joiner = new PartialJoiner(budget, (line) => {
+      this.#take(line, line.startLsn, line.startOrdinal, line.bytes, 0, line.length);
+    });
+  }
+
+  /** New ones count from the next turn on. */
+  set runs(runs: readonly StreamRun[]) {
+    this.#entries.runs = runs;
+  }
+
+  /** A turn begins; `nowMs` is monotonic. */
+  begin(target: FillTarget, nowMs: number): void {
+    this.#entries.target = target;
+    this.#nowMs = nowMs;
+    this.#wallMs = Date.now();
+    this.#isPaused = false;
+  }
+
+  /** A turn ends. */
+  end(): void {
+    this.#entries.target = undefined;
+  }
+
+  /** Whether a stage wanted nothing more in this turn. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** What is needed to go on from here in the same way. */
+  get state(): SourceState {
+    return this.#entries.state;
+  }
+
+  /** The same as it goes into the cursor. */
+  encode(state: SourceState): Uint8Array {
+    return encodeState(state, this.#entries.pipelineMark);
+  }
+
+  /** Forgets what is held: it will be read again. */
+  discard(): void {
+    this.#joiner.discard();
+    this.#entries.pipeline?.discard();
+    this.#marks.clear();
+    this.#countHeld();
+  }
+
+  /** Goes back to a state; what is held is forgotten. */
+  restore(state: SourceState): void {
+    this.discard();
+    this.#entries.restore(state);
+  }
+
+  /** What was dropped and measured since the last call. */
+  takeCounts(): StageCounts[] {
+    return this.#entries.takeCounts();
+  }
+
+  /** Where the oldest line begins, before `lsn`, that is not in a batch although it was read. */
+  heldBefore(lsn: number): HeldMark | undefined {
+    const open = this.#joiner.openStart;
+    const held = this.#entries.pipeline?.heldStart;
+    const start = open !== undefined && (held === undefined || open.lsn < held.lsn) ? open : held;
+    if (start === undefined || start.lsn >= lsn) return undefined;
+    const mark = this.#marks.oldest(start.lsn);
+    return mark ?? { lsn: start.lsn, ordinal: start.ordinal, state: this.state };
+  }
+
+  /** Monotonic milliseconds at which something that is held must be looked at, or undefined. */
+  dueAtMs(nowMs: number): number | undefined {
+    const openedAtMs = this.#joiner.openedAtMs;
+    const heldUntilMs = this.#entries.pipeline?.dueAtMs;
+    const dues: number[] = [];
+    if (openedAtMs !== undefined) dues.push(openedAtMs + openPartialAgeMsMax);
+    if (heldUntilMs !== undefined) dues.push(nowMs + heldUntilMs - Date.now());
+    return dues.length === 0 ? undefined : Math.min(...dues);
+  }
+
+  /** Whether a line of so many bytes fits into the batch. */
+  hasRoom(lineBytes: number): boolean {
+    return this.#entries.hasRoom(lineBytes);
+  }
+
+  /** Whether the line of this frame fits, and is wanted now. */
+  isWelcome(view: FrameView): boolean {
+    const openBytes = this.#joiner.isOpen ? this.#joiner.openLength(view.isStderr) : 0;
+    if (!this.#entries.hasRoom(openBytes + view.lineEnd - view.lineStart)) return false;
+    const { pipeline } = this.#entries;
+    this.#isPaused = (pipeline?.pausedUntilMs(this.#wallMs) ?? 0) > this.#wallMs;
+    return !this.#isPaused;
+  }
+
+  /** Takes a frame, decoded from `bytes`, that begins at `lsn` behind `ordinal` others. */
+  takeFrame(bytes: Uint8Array, view: FrameView, lsn: number, ordinal: number): void {
+    const joiner = this.#joiner;
+    if (view.partial) {
+      this.#marks.note(lsn, ordinal, this.state);
+      joiner.add(bytes, view, { lsn, ordinal }, this.#nowMs);
+    } else if (!joiner.isOpen || !joiner.endOpenLine(bytes, view)) {
+      this.#take(view, lsn, ordinal, bytes, view.lineStart, view.lineEnd);
+    }
+  }
+
+  /** Takes a line that tells of a loss. */
+  takeLoss(facts: LineFacts, lsn: number, ordinal: number, line: Buffer): void {
+    this.#entries.appendLoss(facts, lsn, ordinal, line);
+  }
+
+  /** Pieces that were skipped cut what is open short. */
+  cutOpen(): void {
+    this.#joiner.flush();
+  }
+
+  /** Hands out the lines that wait for pieces since `openedAtMs` or before. False: no room. */
+  flushOlder(openedAtMs: number): boolean {
+    const oldestMs = this.#joiner.openedAtMs;
+    if (oldestMs === undefined || oldestMs > openedAtMs) return true;
+    if (!this.#entries.hasRoom(this.#joiner.openBytes)) return false;
+    this.#joiner.flush(openedAtMs);
+    return true;
+  }
+
+  /** Hands out everything that is held, also by stages. False: no room. */
+  flushAll(): boolean {
+    if (!this.flushOlder(Number.POSITIVE_INFINITY)) return false;
+    const { pipeline } = this.#entries;
+    if (pipeline?.heldStart === undefined) return true;
+    if (!this.#entries.hasRoom(0)) return false;
+    pipeline.flush();
+    return true;
+  }
+
+  /**
+   * Stages let go of what waits for nothing any more. Only when all is read: of a backlog the next
+   * line is known, and old as it is, it may belong to what is held.
+   */
+  letGo(isReadUp: boolean): void {
+    const { pipeline } = this.#entries;
+    if (pipeline === undefined) return;
+    if (isReadUp) pipeline.flush(this.#wallMs);
+    this.#countHeld();
+    if (this.#budget.heldBytes <= openPartialBytesMax) return;
+    pipeline.flush();
+    this.#countHeld();
+  }
+
+  #countHeld(): void {
+    const stageBytes = this.#entries.pipeline?.heldBytes ?? 0;
+    this.#budget.heldBytes += stageBytes - this.#stageBytes;
+    this.#stageBytes = stageBytes;
+  }
+
+  /** One whole line. */
+  #take(
+    line: LineFacts,
+    lsn: number,
+    ordinal: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const entries = this.#entries;
+    const { pipeline } = entries;
+    if (pipeline?.mayHold !== true) {
+      entries.append(line, lsn, ordinal, bytes, start, end);
+      return;
+    }
+    const before = pipeline.stateBeforeHolding();
+    entries.append(line, lsn, ordinal, bytes, start, end);
+    if (!pipeline.holds(lsn)) return;
+    const { chains, stages } = entries.state;
+    // What is behind the stage that holds it has not met the line yet.
+    const state = { chains, stages: [...before, ...stages.slice(before.length)] };
+    this.#marks.note(lsn, ordinal, state);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What a source must know beside its place in the stream to make the same entries again: the
+ * times it has given out, and what stages remember. It goes into the cursor, as few bytes.
+ *
+ *   version u8, mark of the pipeline u32, then lists of numbers: count u8, f64 × count
+ *
+ * What does not fit is left out from the end: those stages begin anew after a restart.
+ */
+import { crc32 } from 'node:zlib';
+import type { PipelineState } from '../pipeline/pipeline.ts';
+import type { PipelineText } from '../pipeline/plan.ts';
+import { cursorStateBytesMax } from '../wal/index.ts';
+import type { ChainState } from './time-chain.ts';
+
+/** See the module comment. Never changed once made. */
+export interface SourceState {
+  /** Of standard output and of standard error. */
+  readonly chains: readonly [ChainState, ChainState];
+  readonly stages: PipelineState;
+}
+
+const version = 1;
+const headBytes = 5;
+
+/** Tells whether a state was made by the same stages. */
+export function pipelineMarkOf(text: PipelineText): number {
+  return crc32(JSON.stringify(text));
+}
+
+/** The bytes of a state. */
+export function encodeState(state: SourceState, pipelineMark: number): Buffer {
+  const bytes = Buffer.alloc(cursorStateBytesMax);
+  bytes[0] = version;
+  bytes.writeUInt32LE(pipelineMark, 1);
+  let at = headBytes;
+  for (const numbers of [...state.chains, ...state.stages]) {
+    if (at + 1 + numbers.length * 8 > bytes.length) break;
+    bytes[at++] = numbers.length;
+    for (const value of numbers) at = bytes.writeDoubleLE(value, at);
+  }
+  return bytes.subarray(0, at);
+}
+
+/** The state; undefined when it is none. Stages count only if they are the same. */
+export function decodeState(
+  bytes: Uint8Array | undefined,
+  pipelineMark: number,
+): { chains: number[][]; stages: number[][] } | undefined {
+  if (bytes === undefined || bytes.length < headBytes || bytes[0] !== version) return undefined;
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const lists: number[][] = [];
+  for (let at = headBytes; at < view.length; ) {
+    const count = view[at++] ?? 0;
+    if (at + count * 8 > view.length) return undefined;
+    const from = at;
+    lists.push(Array.from({ length: count }, (_, index) => view.readDoubleLE(from + index * 8)));
+    at += count * 8;
+  }
+  const isSame = view.readUInt32LE(1) === pipelineMark;
+  return { chains: lists.slice(0, 2), stages: isSame ? lists.slice(2) : [] };
+}
