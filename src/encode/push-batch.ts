@@ -6,8 +6,9 @@
  *
  *   PushRequest  = ( 0a len Stream )*
  *   Stream       = 0a len labels ( 12 len Entry )*
- *   Entry        = 0a len Timestamp [ 12 len line ]
+ *   Entry        = 0a len Timestamp [ 12 len line ] metadata
  *   Timestamp    = [ 08 seconds ] [ 10 nanos ]        zero and empty are left out
+ *   metadata     = what `encodeMetadata` made
  */
 import { BufferPool, pooledBytesMax } from './buffer-pool.ts';
 import { varint64Length, varintLength, writeVarint, writeVarint64 } from './varint.ts';
@@ -75,7 +76,8 @@ export class PushBatch {
   }
 
   /**
-   * Appends one entry: the line is the bytes `start` to `end` of `source`, copied.
+   * Appends one entry: the line is the bytes `start` to `end` of `source`, copied. `metadata` is
+   * what `encodeMetadata` made of its structured metadata, copied as well.
    * `seconds` is a safe integer (may be negative), `nanos` is 0 to 999,999,999.
    * Throws RangeError, and leaves the batch as it was, on anything else.
    */
@@ -86,6 +88,7 @@ export class PushBatch {
     source: Uint8Array,
     start: number,
     end: number,
+    metadata: Uint8Array = noBytes,
   ): void {
     const slot = this.#slots[stream];
     if (slot === undefined || stream >= this.#handles.size) throw badStream(stream);
@@ -95,10 +98,9 @@ export class PushBatch {
       throw new RangeError(`the timestamp ${seconds} s ${nanos} ns is not one`);
     }
     const before = slot.length;
-    if (before + entryOverheadBytesMax + (end - start) > slot.buffer.length) {
-      this.#grow(slot, before + entryOverheadBytesMax + (end - start));
-    }
-    const after = writeEntry(slot.buffer, before, seconds, nanos, source, start, end);
+    const needed = before + entryOverheadBytesMax + (end - start) + metadata.length;
+    if (needed > slot.buffer.length) this.#grow(slot, needed);
+    const after = writeEntry(slot.buffer, before, seconds, nanos, source, start, end, metadata);
     slot.length = after;
     this.#entries += 1;
     this.#sizeBytes +=
@@ -170,6 +172,7 @@ function writeEntry(
   source: Uint8Array,
   start: number,
   end: number,
+  metadata: Uint8Array,
 ): number {
   const lineBytes = end - start;
   let timeBytes = 0;
@@ -177,7 +180,7 @@ function writeEntry(
   if (nanos !== 0) timeBytes += 1 + varintLength(nanos);
   const lineFieldBytes = lineBytes === 0 ? 0 : 1 + varintLength(lineBytes) + lineBytes;
   target[position] = 0x12;
-  let at = writeVarint(target, position + 1, 2 + timeBytes + lineFieldBytes);
+  let at = writeVarint(target, position + 1, 2 + timeBytes + lineFieldBytes + metadata.length);
   target[at++] = 0x0a;
   target[at++] = timeBytes;
   if (seconds !== 0) {
@@ -188,13 +191,27 @@ function writeEntry(
     target[at++] = 0x10;
     at = writeVarint(target, at, nanos);
   }
-  if (lineBytes === 0) return at;
-  target[at++] = 0x12;
-  at = writeVarint(target, at, lineBytes);
-  if (lineBytes > loopBytesMax) {
-    copyBytes.call(source, target, at, start, end);
-    return at + lineBytes;
+  if (lineBytes > 0) {
+    target[at++] = 0x12;
+    at = writeVarint(target, at, lineBytes);
+    at = writeBytes(target, at, source, start, end);
   }
+  return metadata.length === 0 ? at : writeBytes(target, at, metadata, 0, metadata.length);
+}
+
+/** Copies `source[start..end)` to `position` and returns the position after it. */
+function writeBytes(
+  target: Buffer,
+  position: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (end - start > loopBytesMax) {
+    copyBytes.call(source, target, position, start, end);
+    return position + end - start;
+  }
+  let at = position;
   for (let from = start; from < end; from++) target[at++] = source[from] as number;
   return at;
 }

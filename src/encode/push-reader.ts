@@ -43,12 +43,27 @@ export function readPush(request: Buffer): PushStream[] | undefined {
   }
 }
 
+/** One name and value beside a line. */
+export interface MetadataPair {
+  readonly name: string;
+  readonly value: string;
+}
+
 /** The structured metadata of an entry that `readPush` found in these bytes, in order. */
-export function readMetadata(request: Buffer, entry: PushEntry): { name: string; value: string }[] {
-  const pairs: { name: string; value: string }[] = [];
+export function readMetadata(request: Buffer, entry: PushEntry): MetadataPair[] {
   const outer = new Fields(request, entry.start, entry.end);
   outer.next();
-  const fields = outer.inner();
+  return readPairs(outer.inner());
+}
+
+/** The pairs that `encodeMetadata` made these bytes of. */
+export function decodeMetadata(metadata: Uint8Array): MetadataPair[] {
+  const { buffer, byteOffset, length } = metadata;
+  return readPairs(new Fields(Buffer.from(buffer, byteOffset, length), 0, length));
+}
+
+function readPairs(fields: Fields): MetadataPair[] {
+  const pairs: MetadataPair[] = [];
   try {
     while (fields.next()) {
       if (fields.tag !== tag.third) continue;

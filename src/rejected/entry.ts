@@ -19,6 +19,8 @@ export interface RejectedEntry {
   /** Unix nanoseconds, in decimal. */
   readonly timestampNs: string;
   readonly line: Buffer;
+  /** Structured metadata, if it has any. */
+  readonly metadata?: readonly { readonly name: string; readonly value: string }[];
 }
 
 /** Why an entry was refused: few words, they are values of a metric's label. */

@@ -21,6 +21,7 @@ const entrySchema = z.object({
   timestampNs: z.string().regex(/^-?\d{1,20}$/),
   /** Base64: lines are bytes. */
   line: z.string(),
+  metadata: z.array(z.object({ name: z.string(), value: z.string() })).optional(),
 });
 
 /** One line of a file behind the first. */
@@ -60,11 +61,12 @@ function decodeEntry(bytes: Buffer): RejectedEntry | undefined {
   }
   const { success, data } = entrySchema.safeParse(json);
   if (!success) return undefined;
-  const { line, tenantId, status, ...rest } = data;
+  const { line, tenantId, status, metadata, ...rest } = data;
   return {
     ...rest,
     ...(tenantId === undefined ? {} : { tenantId }),
     ...(status === undefined ? {} : { status }),
+    ...(metadata === undefined ? {} : { metadata }),
     line: Buffer.from(line, 'base64'),
   };
 }
