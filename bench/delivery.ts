@@ -3,10 +3,12 @@
  * process of its own. Prints one JSON line. Arguments: line bytes (100), lines (6000000),
  * containers (1), endpoints (1).
  */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { silentLog } from '../src/base/log.ts';
 import { parseLogOpts } from '../src/config/parse.ts';
+import type { LabelPair, PipelineText } from '../src/pipeline/plan.ts';
 import { Delivery } from '../src/threads/delivery.ts';
 import { type TestLog, TestWal } from '../test/helpers/log-writer.ts';
 import { buildFrames } from './frames.ts';
@@ -63,15 +65,22 @@ const delivery = new Delivery({
 const startedMs = performance.now();
 const startedCpu = process.cpuUsage();
 for (const [containerId, { directory, committed }] of logs) {
-  const labels = {
-    stdout: `{container_name="${containerId}", source="stdout"}`,
-    stderr: '{source="stderr"}',
-  };
+  const stdout: LabelPair[] = [
+    ['container_name', containerId],
+    ['source', 'stdout'],
+  ];
+  const runs = [{ fromLsn: 0, labels: { stdout, stderr: stdout }, metadata: [] }];
+  const pipeline: PipelineText = { level: 'off', dropBlank: false };
   delivery.stream({
     containerId,
     directory,
     committed: committed.buffer,
-    endpoints: endpoints.map((endpoint, index) => ({ endpointId: index + 1, endpoint, labels })),
+    endpoints: endpoints.map((endpoint, index) => ({
+      endpointId: index + 1,
+      endpoint,
+      runs,
+      pipeline,
+    })),
     pinnedIds: [],
   });
 }

@@ -45,6 +45,17 @@ export class Entry {
     this.extracted = extracted;
   }
 
+  /** Says where the next line comes from: its source, when it was read, where it begins. */
+  place(isStderr: boolean, seconds: number, nanos: number, lsn: number, ordinal: number): void {
+    this.isStderr = isStderr;
+    this.capturedSeconds = seconds;
+    this.capturedNanos = nanos;
+    this.seconds = seconds;
+    this.nanos = nanos;
+    this.lsn = lsn;
+    this.ordinal = ordinal;
+  }
+
   /** Begins anew with the line `bytes[start..end)`, which stays where it is, and these labels. */
   reset(labels: LabelSet, bytes: Uint8Array, start: number, end: number): void {
     this.labels = labels;

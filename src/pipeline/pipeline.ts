@@ -40,6 +40,8 @@ export class Pipeline {
   readonly #counts: PipelineCounts;
   readonly #stateful: StatefulStage[] = [];
   readonly #holding: HoldingStage[] = [];
+  /** How many stateful stages stand before the first one that holds lines. */
+  #upstream = 0;
   readonly #pacing: PacingStage[] = [];
   #output: (entry: Entry) => void = () => {};
 
@@ -55,9 +57,17 @@ export class Pipeline {
     this.#output = take;
   }
 
-  /** Whether a line's beginning must be remembered with the state before it. */
-  get needsStateByLine(): boolean {
-    return this.#holding.length > 0 && this.#stateful.length > 0;
+  /** Whether a line may be kept for later ones; then the state before each line matters. */
+  get mayHold(): boolean {
+    return this.#holding.length > 0;
+  }
+
+  /** Whether the line that begins there is the first of something that is held. */
+  holds(lsn: number): boolean {
+    for (const stage of this.#holding) {
+      for (const start of stage.held()) if (start.lsn === lsn) return true;
+    }
+    return false;
   }
 
   /** Sends an entry through all stages. */
@@ -104,6 +114,11 @@ export class Pipeline {
   /** Unix milliseconds until which no further line is wanted. */
   pausedUntilMs(nowMs: number): number {
     return this.#pacing.reduce((until, stage) => Math.max(until, stage.pausedUntilMs(nowMs)), 0);
+  }
+
+  /** What those stateful stages remember that stand before any stage that holds lines. */
+  stateBeforeHolding(): PipelineState {
+    return this.#stateful.slice(0, this.#upstream).map((stage) => stage.snapshot());
   }
 
   snapshot(): PipelineState {
@@ -169,7 +184,10 @@ export class Pipeline {
   }
 
   #register(stage: Stage, next: Link | undefined): void {
-    if (isStateful(stage)) this.#stateful.push(stage);
+    if (isStateful(stage)) {
+      if (this.#holding.length === 0 && !isHolding(stage)) this.#upstream += 1;
+      this.#stateful.push(stage);
+    }
     if (isPacing(stage)) this.#pacing.push(stage);
     if (!isHolding(stage)) return;
     this.#holding.push(stage);

@@ -51,9 +51,22 @@ export function isBusy({ batches: [oldest] }: Lane): boolean {
   return oldest !== undefined && !oldest.isOpen;
 }
 
+/** What is sent for one tenant. */
+export interface BatchRequest {
+  /** Undefined: the endpoint's own. */
+  readonly tenantId: string | undefined;
+  /** The push request, uncompressed. */
+  request: Buffer;
+  readonly entries: number;
+  /** As it is sent; undefined while it is not encoded. */
+  body: Buffer | undefined;
+}
+
+/** Tenants that a batch has room for beside the endpoint's own; each is a request of its own. */
+const tenantsMax = 32;
+
 /** See the module comment. */
 export class Batch implements FillTarget {
-  readonly limitBytes: number;
   readonly parts = new Map<Lane, Part>();
   readonly refused: RefusedLine[] = [];
   refusedBytes = 0;
@@ -63,23 +76,49 @@ export class Batch implements FillTarget {
   state: 'open' | 'waiting' | 'sending' = 'open';
   /** Sends that failed. */
   attempts = 0;
-  entries = 0;
-  /** The push request, uncompressed; empty while it is open and when it has no entries. */
-  request: Buffer = Buffer.alloc(0);
-  body: Buffer | undefined;
+  /** What has no verdict yet; none while it is open and when it has no entries. */
+  readonly requests: BatchRequest[] = [];
+  readonly #limitBytes: number;
   readonly #pool: BufferPool;
+  readonly #takePush: () => PushBatch;
   #push: PushBatch | undefined;
-  #memory: Buffer | undefined;
+  readonly #tenants = new Map<string, PushBatch>();
+  readonly #memory: Buffer[] = [];
 
-  constructor(push: PushBatch, limitBytes: number, pool: BufferPool) {
-    this.#push = push;
-    this.limitBytes = limitBytes;
+  /** `takePush` gives an empty one. */
+  constructor(limitBytes: number, pool: BufferPool, takePush: () => PushBatch) {
+    this.#limitBytes = limitBytes;
     this.#pool = pool;
+    this.#takePush = takePush;
+    this.#push = takePush();
   }
 
   get push(): PushBatch {
     if (this.#push === undefined) throw new Error('the batch is closed');
     return this.#push;
+  }
+
+  pushOf(tenantId: string): PushBatch {
+    const known = this.#tenants.get(tenantId);
+    if (known !== undefined) return known;
+    const push = this.#takePush();
+    this.#tenants.set(tenantId, push);
+    return push;
+  }
+
+  get sizeBytes(): number {
+    if (this.#tenants.size === 0) return this.push.sizeBytes;
+    return this.#pushes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  get filledEntries(): number {
+    if (this.#tenants.size === 0) return this.push.entries;
+    return this.#pushes.reduce((sum, { entries }) => sum + entries, 0);
+  }
+
+  /** Bytes at which it is full; none when it has too many tenants. */
+  get limitBytes(): number {
+    return this.#tenants.size < tenantsMax ? this.#limitBytes : 0;
   }
 
   get isOpen(): boolean {
@@ -88,7 +127,7 @@ export class Batch implements FillTarget {
 
   /** Whether there is nothing in it to send. */
   get isBlank(): boolean {
-    return (this.#push?.entries ?? this.entries) === 0;
+    return this.isOpen ? this.filledEntries === 0 : this.requests.length === 0;
   }
 
   /** A lane has put something in, or only moved on. */
@@ -108,25 +147,35 @@ export class Batch implements FillTarget {
   }
 
   /** Takes no more lines. Returns what it was filled through, empty. */
-  close(): PushBatch {
-    const { push } = this;
+  close(): PushBatch[] {
+    const pushes = this.#pushes;
+    this.#close(undefined, this.push);
+    for (const [tenantId, push] of this.#tenants) this.#close(tenantId, push);
     this.state = 'waiting';
-    this.entries = push.entries;
-    if (push.entries > 0) {
-      this.#memory = this.#pool.take(push.sizeBytes);
-      this.request = this.#memory.subarray(0, push.encodeInto(this.#memory));
-    }
     this.#push = undefined;
-    push.reset();
-    return push;
+    this.#tenants.clear();
+    return pushes;
   }
 
   /** Lets go of its memory. */
   free(): void {
-    if (this.#memory !== undefined) this.#pool.give(this.#memory);
-    this.#memory = undefined;
-    this.request = Buffer.alloc(0);
-    this.body = undefined;
+    for (const memory of this.#memory.splice(0)) this.#pool.give(memory);
+    this.requests.length = 0;
     this.refused.length = 0;
+  }
+
+  get #pushes(): PushBatch[] {
+    return [this.push, ...this.#tenants.values()];
+  }
+
+  #close(tenantId: string | undefined, push: PushBatch): void {
+    const { entries } = push;
+    if (entries > 0) {
+      const memory = this.#pool.take(push.sizeBytes);
+      this.#memory.push(memory);
+      const request = memory.subarray(0, push.encodeInto(memory));
+      this.requests.push({ tenantId, request, entries, body: undefined });
+    }
+    push.reset();
   }
 }

@@ -32,6 +32,8 @@ export interface Start {
   readonly lsn: number;
   readonly ordinal: number;
   readonly place?: StreamPlace;
+  /** What the source knew there. */
+  readonly state?: Uint8Array | undefined;
 }
 
 /** See the module comment. */
@@ -64,7 +66,9 @@ export class ContainerCursors {
     const known = this.#known(endpointId);
     if (known !== undefined) return known.position;
     const kept = this.#file.get(endpointId);
-    return kept && { lsn: kept.ackLsn, ordinal: kept.ackOrdinal, place: kept.place };
+    if (kept === undefined) return undefined;
+    const { ackLsn: lsn, ackOrdinal: ordinal, place, state } = kept;
+    return { lsn, ordinal, place, state };
   }
 
   /** Says which endpoints are served, and which only hold the data where their cursor stands. */
@@ -82,10 +86,11 @@ export class ContainerCursors {
 
   /** Writes a cursor, durably when it has come to another segment. Throws what the disk throws. */
   write(cursor: KeptCursor, ackedAtMs: number): void {
-    const { lsn, ordinal, place } = cursor.position;
+    const { lsn, ordinal, place, state } = cursor.position;
     const durable = place.sequence > cursor.durableSequence;
     const { endpointId } = cursor;
-    this.#file.set({ endpointId, ackLsn: lsn, ackOrdinal: ordinal, place, ackedAtMs }, durable);
+    const written = { endpointId, ackLsn: lsn, ackOrdinal: ordinal, place, ackedAtMs, state };
+    this.#file.set(written, durable);
     cursor.written = { lsn, ordinal };
     if (!durable) return;
     cursor.durableSequence = place.sequence;
@@ -120,8 +125,8 @@ export class ContainerCursors {
     return this.#served.get(endpointId) ?? this.#pinned.get(endpointId);
   }
 
-  #make(endpointId: number, { lsn, ordinal, place }: Start): KeptCursor {
-    const position = { lsn, ordinal, place: place ?? { sequence: 0, offset: 0 } };
+  #make(endpointId: number, { lsn, ordinal, place, state }: Start): KeptCursor {
+    const position = { lsn, ordinal, place: place ?? { sequence: 0, offset: 0 }, state };
     const durableSequence = position.place.sequence;
     const written = { lsn, ordinal };
     return { container: this, endpointId, position, written, durableLsn: 0, durableSequence };

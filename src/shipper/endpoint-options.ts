@@ -1,4 +1,5 @@
 /** What a container's endpoints look like to delivery: plain data that crosses threads. */
+import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
 import type { SinkOptions } from '../sink/sink.ts';
 
 /** How an endpoint wants to be served; times in milliseconds. */
@@ -34,8 +35,9 @@ export interface StreamEndpoint {
   /** The small number by which cursors know it. */
   readonly endpointId: number;
   readonly endpoint: EndpointOptions;
-  /** Selectors of the two streams of lines. */
-  readonly labels: { readonly stdout: string; readonly stderr: string };
+  /** Labels of each run of the container, in order; at least one. */
+  readonly runs: readonly StreamRun[];
+  readonly pipeline: PipelineText;
 }
 
 /** One container's stream and where it ships to. */

@@ -7,6 +7,8 @@ import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { BufferPool } from '../encode/buffer-pool.ts';
+import type { MetricDelta } from '../pipeline/metric-deltas.ts';
+import type { StageCounts } from '../pipeline/pipeline-counts.ts';
 import type { RejectedEntry } from '../rejected/entry.ts';
 import type { Sink } from '../sink/sink.ts';
 import { type Batch, createLane, isBusy, type Lane } from './batch.ts';
@@ -36,6 +38,8 @@ export interface EndpointQueueOptions {
   /** A loss was told of in a batch that is settled. */
   readonly onLoss: (loss: ToldLoss) => void;
   readonly onRejected: (entries: RejectedEntry[]) => void;
+  /** What `metrics` stages measured of lines that are settled. */
+  readonly onMetrics?: ((deltas: readonly MetricDelta[]) => void) | undefined;
 }
 
 /** Requests under way at most, and while the last one failed. */
@@ -113,11 +117,11 @@ export class EndpointQueue {
     this.#wakeup.signal();
   }
 
-  /** Finds what no signal told of: more to read, or a partial line that waited long enough. */
+  /** Finds what no signal told of: more to read, or a line that was held back long enough. */
   poll(): void {
     const nowMs = this.#nowMs();
     for (const source of this.#lanes.keys()) {
-      const dueAtMs = source.partialDueAtMs ?? Number.POSITIVE_INFINITY;
+      const dueAtMs = source.dueAtMs(nowMs) ?? Number.POSITIVE_INFINITY;
       if (source.hasMore || dueAtMs <= nowMs) this.wake(source);
     }
   }
@@ -203,12 +207,12 @@ export class EndpointQueue {
   #read(lane: Lane, batch: Batch, nowMs: number): 'full' | 'turn' | 'idle' {
     const { source } = lane;
     const start = source.position;
-    const { push, refusedBytes } = batch;
-    const before = push.entries;
+    const { refusedBytes } = batch;
+    const before = batch.filledEntries;
     const result = this.#fillOrComplain(lane, batch, nowMs);
     const notes = source.takeNotes();
     const { lsn } = source.position;
-    const isPart = lsn !== start.lsn || push.entries !== before || notes !== undefined;
+    const isPart = lsn !== start.lsn || batch.filledEntries !== before || notes !== undefined;
     if (isPart || batch.refusedBytes !== refusedBytes) batch.add(lane, start, notes);
     const lastMs = source.lastFrameMs;
     if (result === 'idle') lane.unreadSinceMs = undefined;
@@ -249,7 +253,7 @@ export class EndpointQueue {
     this.#held.close(batch);
     for (const lane of batch.parts.keys()) this.#turns.setBusy(lane, isBusy(lane));
     // Now and not when it is sent: others are under way meanwhile.
-    if (!batch.isBlank) batch.body = this.#options.sink.encode(batch.request);
+    this.#sender.encode(batch);
   }
 
   #maySend(nowMs: number): boolean {
@@ -306,10 +310,18 @@ export class EndpointQueue {
       if (notes !== undefined) {
         lane.source.report(notes);
         for (const loss of notes.told) this.#options.onLoss(loss);
+        for (const counts of notes.stages) this.#staged(counts);
       }
       this.#options.onAcknowledged(lane.source, end);
       this.#turns.setBusy(lane, isBusy(lane));
     }
+  }
+
+  #staged({ dropped, failed, metrics }: StageCounts): void {
+    const { meter, onMetrics } = this.#options;
+    for (const [reason, lines] of dropped) meter.dropped(reason, lines);
+    for (const [stage, lines] of failed) meter.failed(stage, lines);
+    if (metrics.length > 0) onMetrics?.(metrics);
   }
 
   #giveBack(failed?: Batch): void {

@@ -1,96 +1,165 @@
 /**
- * Puts one source's lines into the batch that is being filled, and says whether there is room.
- * This is the hot path: a line that is not too long costs no allocation here.
+ * What becomes of one source's lines on their way into a batch: the labels of their run, and the
+ * pipeline, if there is one. This is the hot path: a line that nothing is done with costs no
+ * allocation here.
  */
+import { encodeMetadata } from '../encode/metadata.ts';
+import { isBlank } from '../pipeline/blank.ts';
+import { buildPipeline } from '../pipeline/build-pipeline.ts';
+import { Entry } from '../pipeline/entry.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import { PipelineCounts, type StageCounts } from '../pipeline/pipeline-counts.ts';
+import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
+import { BatchWriter } from './batch-writer.ts';
 import type { FillTarget } from './fill-target.ts';
-import { type LineRule, splitLine, truncateLine } from './long-lines.ts';
+import type { LineRule } from './long-lines.ts';
+import { type RunLabels, Runs } from './run-labels.ts';
+import { decodeState, pipelineMarkOf, type SourceState } from './source-state.ts';
 
-/** Selectors of the two streams of lines. */
-export interface StreamLabels {
-  readonly stdout: string;
-  readonly stderr: string;
+/** What a line says of itself. */
+export interface LineFacts {
+  readonly isStderr: boolean;
+  /** When dockerd read it. */
+  readonly seconds: number;
+  readonly nanos: number;
 }
 
-/** Room for tags, lengths and a timestamp around one line. */
-const entryOverheadBytes = 32;
+/** How lines are worked on. */
+export interface EntryWriterOptions {
+  readonly runs: readonly StreamRun[];
+  readonly pipeline: PipelineText;
+  readonly lines: LineRule;
+  /** Where a former process stood, as its cursor says. */
+  readonly state?: Uint8Array | undefined;
+}
 
 /** See the module comment. */
 export class EntryWriter {
-  labels: StreamLabels;
-  readonly #lines: LineRule;
-  #target: FillTarget | undefined;
-  #handles: [number, number] = [-1, -1];
+  /** The part of the stages that counts what they do; undefined: lines pass as they are. */
+  readonly pipeline: Pipeline | undefined;
+  readonly pipelineMark: number;
+  readonly #dropBlank: boolean;
+  readonly #writer: BatchWriter;
+  readonly #counts = new PipelineCounts();
+  readonly #entry = new Entry();
+  #runs: Runs;
+  #run: RunLabels;
 
-  constructor(labels: StreamLabels, lines: LineRule) {
-    this.labels = labels;
-    this.#lines = lines;
+  /** Throws ConfigError when the pipeline is none; it was checked when the container started. */
+  constructor({ runs, pipeline: text, lines, state }: EntryWriterOptions) {
+    this.#writer = new BatchWriter(lines);
+    this.#dropBlank = text.dropBlank;
+    this.pipeline = buildPipeline(text).pipeline;
+    if (this.pipeline !== undefined) this.pipeline.output = (entry) => this.#output(entry);
+    this.pipelineMark = pipelineMarkOf(text);
+    this.#runs = new Runs(runs);
+    this.#run = this.#runs.at(0);
+    this.#setState(decodeState(state, this.pipelineMark));
   }
 
-  /** A turn begins, which fills this. */
-  begin(target: FillTarget): void {
-    this.#target = target;
-    this.#handles = [-1, -1];
+  /** New ones count from the next turn on. */
+  set runs(runs: readonly StreamRun[]) {
+    this.#runs = new Runs(runs);
+    this.#enterRun(0);
   }
 
-  end(): void {
-    this.#target = undefined;
+  /** A turn begins, which fills this; undefined: it ends. */
+  set target(target: FillTarget | undefined) {
+    this.#writer.target = target;
+  }
+
+  /** What it needs to go on from here in the same way. */
+  get state(): SourceState {
+    const [stdout, stderr] = this.#writer.chains;
+    return { chains: [stdout.state, stderr.state], stages: this.pipeline?.snapshot() ?? [] };
+  }
+
+  /** Goes back to a state. What is held is let go of: it will be read again. */
+  restore(state: SourceState): void {
+    this.pipeline?.discard();
+    this.#setState(state);
+    this.takeCounts();
+  }
+
+  /** What was dropped and measured since the last call. */
+  takeCounts(): StageCounts[] {
+    const all = [this.#counts.take(), this.pipeline?.takeCounts()];
+    return all.filter((counts) => counts !== undefined);
   }
 
   /** Whether a line fits. Into an empty batch any line does. */
   hasRoom(lineBytes: number): boolean {
-    const target = this.#target;
-    if (target === undefined) return true;
-    const { push, refusedBytes, limitBytes } = target;
-    if (push.entries === 0 && refusedBytes === 0) return true;
-    const { longLines, maxLineBytes } = this.#lines;
-    const bytes = longLines === 'truncate' ? Math.min(lineBytes, maxLineBytes) : lineBytes;
-    return push.sizeBytes + refusedBytes + bytes + entryOverheadBytes <= limitBytes;
+    const heldBytes = this.pipeline?.heldBytes ?? 0;
+    return this.#writer.hasRoom(lineBytes, heldBytes + this.#run.metadata.length);
   }
 
-  /** Appends the line `bytes[start..end)`, or what the rule for long lines makes of it. */
+  /** Takes the line `bytes[start..end)`, which begins at `lsn`, behind `ordinal` frames. */
   append(
-    isStderr: boolean,
-    seconds: number,
-    nanos: number,
+    line: LineFacts,
+    lsn: number,
+    ordinal: number,
     bytes: Uint8Array,
     start: number,
     end: number,
   ): void {
-    const target = this.#target;
-    if (target === undefined) throw new Error('a line came up outside of a turn');
-    if (end - start > this.#lines.maxLineBytes) {
-      this.#appendLong(target, isStderr, seconds, nanos, bytes.subarray(start, end));
-      return;
+    if (lsn < this.#run.fromLsn || lsn >= this.#run.endLsn) this.#enterRun(lsn);
+    if (this.#run.isDropped) this.#counts.drop('relabel');
+    else if (this.#dropBlank && isBlank(bytes, start, end)) this.#counts.drop('blank');
+    else if (this.pipeline === undefined) this.#plain(line, ordinal, bytes, start, end);
+    else {
+      const entry = this.#entry;
+      const { isStderr, seconds, nanos } = line;
+      entry.place(isStderr, seconds, nanos, lsn, ordinal);
+      entry.reset(isStderr ? this.#run.stderr : this.#run.stdout, bytes, start, end);
+      this.pipeline.process(entry);
     }
-    const slot = isStderr ? 1 : 0;
-    let handle = this.#handles[slot];
-    if (handle < 0) {
-      handle = target.push.stream(isStderr ? this.labels.stderr : this.labels.stdout);
-      this.#handles[slot] = handle;
-    }
-    target.push.append(handle, seconds, nanos, bytes, start, end);
   }
 
-  #appendLong(
-    target: FillTarget,
-    isStderr: boolean,
-    seconds: number,
-    nanos: number,
-    line: Uint8Array,
-  ): void {
-    const { longLines, maxLineBytes } = this.#lines;
-    const labels = isStderr ? this.labels.stderr : this.labels.stdout;
-    if (longLines === 'reject') {
-      target.refused.push({ labels, seconds, nanos, line: Buffer.from(line) });
-      target.refusedBytes += line.length;
-      return;
-    }
-    const handle = target.push.stream(labels);
-    const cut = longLines === 'split' ? splitLine : truncateLine;
-    cut(line, 0, line.length, maxLineBytes, (bytes, start, end, laterNs) => {
-      const sum = nanos + laterNs;
-      const carry = sum >= 1_000_000_000 ? 1 : 0;
-      target.push.append(handle, seconds + carry, sum - carry * 1e9, bytes, start, end);
-    });
+  /** Takes a line that tells of a loss: no stage may drop or change it. */
+  appendLoss(line: LineFacts, lsn: number, ordinal: number, text: Buffer): void {
+    if (lsn < this.#run.fromLsn || lsn >= this.#run.endLsn) this.#enterRun(lsn);
+    this.#plain(line, ordinal, text, 0, text.length);
   }
+
+  #plain(line: LineFacts, ordinal: number, bytes: Uint8Array, start: number, end: number): void {
+    const { isStderr, seconds, nanos } = line;
+    const { stdout, stderr, metadata } = this.#run;
+    const { selector } = isStderr ? stderr : stdout;
+    this.#writer.plain(isStderr, selector, metadata, seconds, nanos, ordinal, bytes, start, end);
+  }
+
+  /** What the pipeline makes of a line. */
+  #output(entry: Entry): void {
+    const { tenantId, isStderr, seconds, nanos, ordinal } = entry;
+    const labels = entry.labels.selector;
+    const metadata = this.#metadataOf(entry);
+    const place = { isStderr, seconds, nanos, ordinal, labels, metadata, tenantId };
+    entry.takeLine((bytes, start, end) => this.#writer.write(place, bytes, start, end));
+  }
+
+  #metadataOf({ lsn, metadata }: Entry): Uint8Array {
+    // A held line may be of a run before.
+    const run = lsn < this.#run.fromLsn ? this.#runs.at(lsn) : this.#run;
+    if (metadata === undefined || metadata.size === 0) return run.metadata;
+    return encodeMetadata(new Map([...run.pairs, ...metadata]));
+  }
+
+  #setState(state: Parameters<typeof restoreChains>[1] | undefined): void {
+    restoreChains(this.#writer, state);
+    this.pipeline?.restore(state?.stages);
+  }
+
+  #enterRun(lsn: number): void {
+    this.#run = this.#runs.at(lsn);
+    this.#writer.forgetStreams();
+  }
+}
+
+function restoreChains(
+  { chains }: BatchWriter,
+  state:
+    | { chains: readonly (readonly number[])[]; stages: readonly (readonly number[])[] }
+    | undefined,
+): void {
+  chains.forEach((chain, index) => chain.restore(state?.chains[index]));
 }

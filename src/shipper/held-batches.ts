@@ -12,6 +12,9 @@ export const heldMax = 6;
 /** Of these, batches that wait for others: one that is ready and one that is filled. */
 export const blockedMax = 2;
 
+/** Memory to fill batches through that is kept for later ones. */
+const spareMax = 8;
+
 /** See the module comment. */
 export class HeldBatches {
   readonly #pool: BufferPool;
@@ -57,7 +60,7 @@ export class HeldBatches {
     if (this.#held.length >= heldMax) return undefined;
     const blocked = this.#held.reduce((sum, { blockedBy }) => sum + Math.min(1, blockedBy.size), 0);
     if (last !== undefined && blocked >= blockedMax) return undefined;
-    const batch = new Batch(this.#spare.pop() ?? new PushBatch(), limitBytes, this.#pool);
+    const batch = new Batch(limitBytes, this.#pool, () => this.#spare.pop() ?? new PushBatch());
     this.#held.push(batch);
     if (last === undefined) this.#free = batch;
     else this.#following = batch;
@@ -69,7 +72,9 @@ export class HeldBatches {
     if (!batch.isOpen) return;
     if (this.#free === batch) this.#free = undefined;
     if (this.#following === batch) this.#following = undefined;
-    this.#spare.push(batch.close());
+    // What tenants of a moment needed is not kept for ever.
+    this.#spare.push(...batch.close());
+    this.#spare.length = Math.min(this.#spare.length, spareMax);
   }
 
   /** Forgets open batches that nothing was put into. */

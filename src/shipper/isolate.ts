@@ -5,7 +5,12 @@
  *
  * Loki has stored the good entries of a 400 already: what is sent again is a duplicate to it.
  */
-import { type PushStream, readPush } from '../encode/push-reader.ts';
+import {
+  type MetadataPair,
+  type PushStream,
+  readMetadata,
+  readPush,
+} from '../encode/push-reader.ts';
 import {
   bytesOf,
   chunk,
@@ -26,6 +31,10 @@ export interface RefusedEntry {
   /** Unix nanoseconds, in decimal. */
   readonly timestampNs: string;
   readonly line: Buffer;
+  /** Structured metadata, if it has any. */
+  readonly metadata?: readonly MetadataPair[];
+  /** Whom it was sent for, if not for the endpoint's own tenant. */
+  readonly tenantId?: string;
   readonly reason: RejectReason;
   /** What the endpoint said, free of secrets. */
   readonly detail: string;
@@ -226,14 +235,23 @@ class Isolation {
     const reason = reasonOf(refusal);
     for (const { stream, entries } of pieces) {
       const { labels } = stream;
-      for (const { seconds, nanos, lineStart, lineEnd } of entries) {
+      for (const entry of entries) {
+        const { seconds, nanos, lineStart, lineEnd } = entry;
         const timestampNs = String(BigInt(seconds) * 1_000_000_000n + BigInt(nanos));
         // A copy: the request's memory is used again.
         const line = Buffer.from(request.subarray(lineStart, lineEnd));
-        this.#refused.push({ labels, timestampNs, line, reason, detail, status });
+        const metadata = metadataField(readMetadata(request, entry));
+        this.#refused.push({ labels, timestampNs, line, ...metadata, reason, detail, status });
       }
     }
   }
+}
+
+/** The field of a refused entry; none where there is no metadata. */
+export function metadataField(pairs: readonly MetadataPair[]): {
+  metadata?: readonly MetadataPair[];
+} {
+  return pairs.length === 0 ? {} : { metadata: pairs };
 }
 
 function reasonOf({ kind, reason }: Refusal): RejectReason {

@@ -8,8 +8,8 @@ import { cutLine } from './line-length.ts';
 /** How long lines may be, and what becomes of longer ones. */
 export type LineRule = Pick<EndpointOptions, 'maxLineBytes' | 'longLines'>;
 
-/** Gets one entry in place of the line: `bytes[start..end)`, `laterNs` behind the line's time. */
-export type OnPiece = (bytes: Uint8Array, start: number, end: number, laterNs: number) => void;
+/** Gets one entry in place of the line: `bytes[start..end)`. */
+export type OnPiece = (bytes: Uint8Array, start: number, end: number) => void;
 
 /** A character of UTF-8 has at most so many bytes behind its first. */
 const tailBytesMax = 3;
@@ -24,13 +24,10 @@ export function truncateLine(
 ): void {
   const cut = cutLine(bytes, start, end, maxBytes);
   const kept = Buffer.concat([bytes.subarray(start, cut.end), cut.marker]);
-  onPiece(kept, 0, kept.length, 0);
+  onPiece(kept, 0, kept.length);
 }
 
-/**
- * Hands out the line in pieces, in order. Loki drops an entry that has the time and the text of
- * the one before it: such a piece, and those behind it, are a nanosecond later.
- */
+/** Hands out the line in pieces, in order. */
 export function splitLine(
   bytes: Uint8Array,
   start: number,
@@ -38,14 +35,9 @@ export function splitLine(
   maxBytes: number,
   onPiece: OnPiece,
 ): void {
-  let laterNs = 0;
-  let before = bytes.subarray(start, start);
   for (let at = start; at < end; ) {
     const to = pieceEnd(bytes, at, end, maxBytes);
-    const piece = bytes.subarray(at, to);
-    if (Buffer.compare(piece, before) === 0) laterNs += 1;
-    onPiece(bytes, at, to, laterNs);
-    before = piece;
+    onPiece(bytes, at, to);
     at = to;
   }
 }

@@ -22,6 +22,9 @@ export interface QueueStats {
   readonly sentBytes: number;
   readonly rejectedEntries: Readonly<Record<RejectReason, number>>;
   readonly retries: Readonly<Record<Retry['cause'], number>>;
+  /** Lines that stages dropped, by reason, and those that a stage failed at, by stage. */
+  readonly droppedLines: Readonly<Record<string, number>>;
+  readonly failedLines: Readonly<Record<string, number>>;
   /** `buckets` are cumulative, one for each of `requestSecondsBounds`; `count` is all of them. */
   readonly requestSeconds: {
     readonly buckets: readonly number[];
@@ -52,6 +55,9 @@ export class QueueMeter {
   sentBytes = 0;
   readonly rejectedEntries: Record<RejectReason, number> = noneRejected();
   readonly retries: Record<Retry['cause'], number> = { outage: 0, limit: 0, settings: 0 };
+  /** Words that users choose: bounded, and never names of what every object has. */
+  readonly #dropped = new Map<string, number>();
+  readonly #failed = new Map<string, number>();
   readonly #buckets = requestSecondsBounds.map(() => 0);
   #seconds = 0;
   #requests = 0;
@@ -63,6 +69,16 @@ export class QueueMeter {
 
   get retriesTotal(): number {
     return Object.values(this.retries).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Stages dropped so many lines. */
+  dropped(reason: string, lines: number): void {
+    count(this.#dropped, reason, lines);
+  }
+
+  /** A stage failed at so many lines, which went on without it. */
+  failed(stage: string, lines: number): void {
+    count(this.#failed, stage, lines);
   }
 
   /** One request took so long, whatever came of it. */
@@ -85,6 +101,8 @@ export class QueueMeter {
       sentBytes: this.sentBytes,
       rejectedEntries: { ...this.rejectedEntries },
       retries: { ...this.retries },
+      droppedLines: Object.fromEntries(this.#dropped),
+      failedLines: Object.fromEntries(this.#failed),
       requestSeconds: { buckets: [...this.#buckets], sum: this.#seconds, count: this.#requests },
       backlogBytes: sum((gauges) => gauges.backlogBytes),
       backlogEntries: sum((gauges) => gauges.backlogEntries),
@@ -107,4 +125,12 @@ function noneRejected(): Record<RejectReason, number> {
   const none: Partial<Record<RejectReason, number>> = {};
   for (const reason of rejectReasons) none[reason] = 0;
   return none as Record<RejectReason, number>;
+}
+
+/** Reasons that are told apart for one endpoint; others count as `other`. */
+const reasonsMax = 100;
+
+function count(counts: Map<string, number>, name: string, lines: number): void {
+  const key = counts.has(name) || counts.size < reasonsMax ? name : 'other';
+  counts.set(key, (counts.get(key) ?? 0) + lines);
 }

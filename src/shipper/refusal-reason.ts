@@ -26,6 +26,14 @@ export function isOfLabels(reason: RejectReason): boolean {
   return reason === 'label_limit' || reason === 'invalid_labels';
 }
 
+/**
+ * Whether an endpoint refuses all structured metadata (`allow_structured_metadata: false`, which
+ * is the default before Loki 3).
+ */
+export function isMetadataDisallowed(text: string): boolean {
+  return /structured metadata,? but this feature is disallowed/i.test(text);
+}
+
 /** Says of an entry whether it is one that an answer is about. */
 export type Suspect = (entry: PushEntry) => boolean;
 

@@ -4,17 +4,19 @@
  * became of entries. Whose turn it is, and what is read, is not decided here.
  */
 import type { Log } from '../base/log.ts';
-import { readPush } from '../encode/push-reader.ts';
+import { withoutMetadata } from '../encode/metadata.ts';
+import { decodeMetadata, readMetadata, readPush } from '../encode/push-reader.ts';
 import type { RejectedEntry } from '../rejected/entry.ts';
 import type { Rejected, Retry, SendResult, Sink, TooLarge } from '../sink/sink.ts';
-import type { Batch } from './batch.ts';
+import type { Batch, BatchRequest } from './batch.ts';
 import type { BatchSize } from './batch-size.ts';
 import type { Breaker } from './breaker.ts';
 import { Complaints } from './complaints.ts';
 import type { EndpointOptions } from './endpoint-options.ts';
-import { isolate, type RefusedEntry } from './isolate.ts';
+import { isolate, metadataField, type RefusedEntry } from './isolate.ts';
 import type { Pace } from './pace.ts';
 import type { QueueMeter } from './queue-stats.ts';
+import { isMetadataDisallowed } from './refusal-reason.ts';
 
 /** What a sender works with; `nowMs` is monotonic. */
 export interface SenderOptions {
@@ -41,6 +43,7 @@ export class Sender {
   readonly #complaints: Complaints;
   readonly #pauses = new Set<() => void>();
   #isStopped = false;
+  #takesNoMetadata = false;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -49,20 +52,54 @@ export class Sender {
 
   /** Sends a closed batch once; if entries of it are refused, goes on until it is known which. */
   async attempt(batch: Batch): Promise<Outcome> {
-    const { meter, sink } = this.#options;
-    batch.body ??= sink.encode(batch.request);
-    const result = await this.#send(batch.body);
+    for (let [next] = batch.requests; next !== undefined; [next] = batch.requests) {
+      const outcome = await this.#attemptOne(batch, next);
+      if (outcome !== 'settled') return outcome;
+      batch.requests.shift();
+    }
+    return 'settled';
+  }
+
+  /** Makes the bodies that are sent, ahead of their turn. */
+  encode({ requests }: Batch): void {
+    for (const request of requests) request.body ??= this.#bodyOf(request);
+  }
+
+  async #attemptOne(batch: Batch, request: BatchRequest): Promise<Outcome> {
+    const { meter } = this.#options;
+    request.body ??= this.#bodyOf(request);
+    const result = await this.#send(request.body, request.tenantId);
     if (result === undefined) return 'cancelled';
     if (result.kind === 'delivered') {
-      meter.deliveredEntries += batch.entries;
-      meter.deliveredBytes += batch.request.length;
+      meter.deliveredEntries += request.entries;
+      meter.deliveredBytes += request.request.length;
       return 'settled';
     }
-    if (result.kind !== 'retry') return this.#isolate(batch, result);
+    if (result.kind === 'rejected' && this.#isOfMetadata(result)) {
+      request.body = undefined;
+      return this.#attemptOne(batch, request);
+    }
+    if (result.kind !== 'retry') return this.#isolate(request, result);
     batch.attempts += 1;
     if (!this.#isGivenUp(batch, result)) return 'again';
-    this.#giveUp(batch, result);
+    this.#giveUp(batch, request, result);
     return 'settled';
+  }
+
+  #bodyOf(request: BatchRequest): Buffer {
+    if (this.#takesNoMetadata) request.request = withoutMetadata(request.request);
+    return this.#options.sink.encode(request.request);
+  }
+
+  /** Whether the endpoint takes no structured metadata at all, and is told of it from now on. */
+  #isOfMetadata({ reason }: Rejected): boolean {
+    if (this.#takesNoMetadata || !isMetadataDisallowed(reason)) return false;
+    this.#takesNoMetadata = true;
+    this.#options.log.warn(
+      { reason },
+      'the endpoint takes no structured metadata: lines go without it; set loki-structured-metadata=false',
+    );
+    return true;
   }
 
   /** A batch has its verdict: lines that were too long to be sent are set aside now. */
@@ -70,7 +107,9 @@ export class Sender {
     if (batch.refused.length === 0) return;
     const { maxLineBytes } = this.#options.endpoint;
     this.#reject(
-      batch.refused.map(({ labels, seconds, nanos, line }) => ({
+      batch.refused.map(({ tenantId, labels, seconds, nanos, line, metadata }) => ({
+        ...(tenantId === undefined ? {} : { tenantId }),
+        ...metadataField(decodeMetadata(metadata)),
         labels,
         timestampNs: timestampNs(seconds, nanos),
         line,
@@ -94,12 +133,12 @@ export class Sender {
   }
 
   /** Undefined: it was cancelled. */
-  async #send(body: Buffer): Promise<SendResult | undefined> {
+  async #send(body: Buffer, tenantId?: string): Promise<SendResult | undefined> {
     const { sink, meter, breaker, pace, size, nowMs } = this.#options;
     const beganAtMs = nowMs();
     pace.sent(beganAtMs);
     meter.sentBytes += body.length;
-    const result = await sink.send(body);
+    const result = await sink.send(body, tenantId);
     if (this.#isStopped && result.kind === 'retry') return undefined;
     const endedAtMs = nowMs();
     meter.requested((endedAtMs - beganAtMs) / 1000);
@@ -124,28 +163,31 @@ export class Sender {
     this.#complaints.failed(nowMs, result, breaker.failures, breaker.waitMs(nowMs));
   }
 
-  async #isolate(batch: Batch, first: Rejected | TooLarge): Promise<Outcome> {
+  async #isolate(
+    { request, entries, tenantId }: BatchRequest,
+    first: Rejected | TooLarge,
+  ): Promise<Outcome> {
     const { meter, size, nowMs, log } = this.#options;
-    const { request } = batch;
     if (first.kind === 'too-large') size.tooLarge(request.length, nowMs());
-    const send = async (piece: Buffer): Promise<SendResult | undefined> => this.#sendPiece(piece);
+    const send = async (piece: Buffer): Promise<SendResult | undefined> =>
+      this.#sendPiece(piece, tenantId);
     const found = await isolate({ request, first, send });
     if (found === undefined) return this.#isStopped ? 'cancelled' : 'given-back';
     const { refused, deliveredEntries } = found;
-    const missing = batch.entries - refused.length - deliveredEntries;
+    const missing = entries - refused.length - deliveredEntries;
     if (missing !== 0) log.error({ entries: missing }, 'the search for refused entries lost count');
     const refusedBytes = refused.reduce((sum, { line }) => sum + line.length, 0);
     meter.deliveredEntries += deliveredEntries;
     meter.deliveredBytes += Math.max(0, request.length - refusedBytes);
-    if (refused.length > 0) this.#reject(refused);
+    if (refused.length > 0) this.#reject(refused, tenantId);
     return 'settled';
   }
 
   /** Sends a piece of a batch until there is a verdict, or the endpoint fails for good. */
-  async #sendPiece(request: Buffer): Promise<SendResult | undefined> {
+  async #sendPiece(request: Buffer, tenantId: string | undefined): Promise<SendResult | undefined> {
     const body = this.#options.sink.encode(request);
     while (await this.#mayGoOn()) {
-      const result = await this.#send(body);
+      const result = await this.#send(body, tenantId);
       if (result?.kind !== 'retry') return result;
     }
     return undefined;
@@ -167,24 +209,30 @@ export class Sender {
     return givesUp && retries > 0 && cause !== 'settings' && attempts >= retries;
   }
 
-  #giveUp({ request, attempts }: Batch, { reason: why, status }: Retry): void {
+  #giveUp({ attempts }: Batch, { request, tenantId }: BatchRequest, failure: Retry): void {
+    const { reason: why, status } = failure;
     const detail = `given up after ${attempts} attempts: ${why}`;
     const cause = { reason: 'given_up' as const, detail, ...(status && { status }) };
     const refused: RefusedEntry[] = [];
     for (const { labels, entries } of readPush(request) ?? []) {
-      for (const { seconds, nanos, lineStart, lineEnd } of entries) {
+      for (const entry of entries) {
+        const { seconds, nanos, lineStart, lineEnd } = entry;
         // The memory of the request is used again.
         const line = Buffer.from(request.subarray(lineStart, lineEnd));
-        refused.push({ labels, timestampNs: timestampNs(seconds, nanos), line, ...cause });
+        const metadata = metadataField(readMetadata(request, entry));
+        const timestamp = timestampNs(seconds, nanos);
+        refused.push({ labels, timestampNs: timestamp, line, ...metadata, ...cause });
       }
     }
-    this.#reject(refused);
+    this.#reject(refused, tenantId);
   }
 
-  #reject(refused: readonly RefusedEntry[]): void {
+  /** `tenantId`: whom they were sent for, if not for the endpoint's own tenant. */
+  #reject(refused: readonly RefusedEntry[], tenantId?: string): void {
     const { endpoint, meter, onRejected, nowMs } = this.#options;
     const { key: endpointKey, label, sink } = endpoint;
-    const tenant = sink.tenantId === undefined ? {} : { tenantId: sink.tenantId };
+    const sentFor = tenantId ?? sink.tenantId;
+    const tenant = sentFor === undefined ? {} : { tenantId: sentFor };
     for (const { reason } of refused) meter.rejectedEntries[reason] += 1;
     const { status, detail: reason } = refused[0] ?? {};
     const { rejectedTotal: rejectedEntries } = meter;

@@ -7,6 +7,8 @@ import { messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import type { Log } from '../base/log.ts';
 import { BufferPool } from '../encode/buffer-pool.ts';
+import type { MetricDelta } from '../pipeline/metric-deltas.ts';
+import type { PipelineText } from '../pipeline/plan.ts';
 import type { RejectedEntry } from '../rejected/entry.ts';
 import type { Sink, SinkOptions } from '../sink/sink.ts';
 import { CommittedLsn, CursorFile, Quarantine, SegmentFiles, StreamReader } from '../wal/index.ts';
@@ -41,6 +43,8 @@ export interface ShipperOptions {
   readonly onQuarantined?: (bytes: number) => void;
   /** An endpoint refused these for good; they are settled, whatever this does with them. */
   readonly onRejected?: (entries: RejectedEntry[]) => void;
+  /** What `metrics` stages measured of lines that are settled. */
+  readonly onMetrics?: (deltas: readonly MetricDelta[]) => void;
 }
 
 /** One endpoint's queue, for all containers that ship there in the same way. */
@@ -55,6 +59,7 @@ interface Shipment {
   readonly served: Served;
   readonly endpointId: number;
   readonly cursor: KeptCursor;
+  readonly pipeline: PipelineText;
 }
 
 /** One container. */
@@ -220,27 +225,32 @@ export class Shipper {
   #serve(
     container: Container,
     stream: StreamOptions,
-    { endpointId, endpoint, labels }: StreamEndpoint,
+    { endpointId, endpoint, runs, pipeline }: StreamEndpoint,
     start: Start,
   ): void {
     const { cursors, shipments } = container;
     const known = shipments.get(endpoint.key);
     if (known !== undefined) {
-      known.source.labels = labels;
+      known.source.runs = runs;
       known.served.queue.wake(known.source);
       return;
     }
-    const source = this.#newSource(container, stream, { endpointId, endpoint, labels }, start);
+    const source = this.#newSource(
+      container,
+      stream,
+      { endpointId, endpoint, runs, pipeline },
+      start,
+    );
     const cursor = cursors.serve(endpointId, start);
     const served = this.#queueOf(endpoint);
-    shipments.set(endpoint.key, { source, served, endpointId, cursor });
+    shipments.set(endpoint.key, { source, served, endpointId, cursor, pipeline });
     served.queue.add(source, cursors.writtenAtMs(endpointId));
   }
 
   #newSource(
     { quarantine }: Container,
     { containerId, directory, committed }: StreamOptions,
-    { endpoint, labels }: StreamEndpoint,
+    { endpoint, runs, pipeline }: StreamEndpoint,
     start: Start,
   ): StreamSource {
     const { disk, log } = this.#options;
@@ -251,7 +261,8 @@ export class Shipper {
       directory,
       reader: new StreamReader({ disk, directory, containerId, files, quarantine }),
       committed: new CommittedLsn(committed),
-      labels,
+      runs,
+      pipeline,
       lines: { maxLineBytes, longLines },
       budget: this.#budget,
       log: log.child({ endpoint: label, containerId: containerId.slice(0, 12) }),
@@ -287,6 +298,7 @@ export class Shipper {
       onAcknowledged: (source, position) => this.#acknowledged(endpoint.key, source, position),
       onLoss: ({ reason, bytes, frames }) => onLoss?.(label, reason, bytes, frames),
       onRejected: (entries) => onRejected?.(entries),
+      onMetrics: this.#options.onMetrics,
     });
     const served = { endpoint, queue };
     this.#queues.set(endpoint.key, [...known, served]);
@@ -298,7 +310,8 @@ export class Shipper {
     if (shipment === undefined || shipment.source !== source) return;
     const { cursor } = shipment;
     if (position.lsn <= cursor.position.lsn) return;
-    cursor.position = { lsn: position.lsn, ordinal: position.ordinal, place: position.place };
+    const { lsn, ordinal, place } = position;
+    cursor.position = { lsn, ordinal, place, state: source.encodeState(position) };
     this.#keeper.moved(cursor);
   }
 
@@ -313,8 +326,11 @@ export class Shipper {
 }
 
 /** Whether a container's way to an endpoint can stay as it is. */
-function isServedBy({ endpointId, endpoint }: StreamEndpoint, shipment: Shipment): boolean {
+function isServedBy(wanted: StreamEndpoint, shipment: Shipment): boolean {
+  const { endpointId, endpoint, pipeline } = wanted;
   return (
-    endpointId === shipment.endpointId && isDeepStrictEqual(endpoint, shipment.served.endpoint)
+    endpointId === shipment.endpointId &&
+    isDeepStrictEqual(endpoint, shipment.served.endpoint) &&
+    isDeepStrictEqual(pipeline, shipment.pipeline)
   );
 }

@@ -12,7 +12,8 @@ import { openPartialAgeMsMax } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { createFrameView, decodeFrame } from '../frame/frame-decoder.ts';
 import { type FrameHandler, FrameSplitter } from '../frame/frame-splitter.ts';
-import { type OpenLine, type PartialBudget, PartialJoiner } from '../frame/partial-joiner.ts';
+import type { PartialBudget } from '../frame/partial-joiner.ts';
+import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
 import {
   blockType,
   type CommittedLsn,
@@ -22,7 +23,6 @@ import {
   type StreamPlace,
   type StreamReader,
 } from '../wal/index.ts';
-import { EntryWriter, type StreamLabels } from './entry-writer.ts';
 import { createNotes, type FillTarget, hasNotes, type Notes } from './fill-target.ts';
 import { FrameOrdinal } from './frame-ordinal.ts';
 import type { LineRule } from './long-lines.ts';
@@ -35,6 +35,8 @@ import {
   type ToldRemark,
   ToldRemarks,
 } from './loss.ts';
+import { SourceLines } from './source-lines.ts';
+import type { SourceState } from './source-state.ts';
 
 /** A place to go on from: everything before `lsn` is in a batch. */
 export interface SourcePosition {
@@ -42,6 +44,8 @@ export interface SourcePosition {
   /** How many frames of the stream end before `lsn`. */
   ordinal: number;
   place: StreamPlace;
+  /** What the source knew there, as the cursor keeps it. */
+  state?: Uint8Array | undefined;
 }
 
 /** Such a place with what the source knew there: from here it does the very same again. */
@@ -51,6 +55,7 @@ export interface SourceMark extends SourcePosition {
   /** Time of the last frame before. */
   readonly seconds: number;
   readonly nanos: number;
+  readonly sourceState: SourceState;
 }
 
 /** What a source needs. */
@@ -59,24 +64,28 @@ export interface StreamSourceOptions {
   directory: string;
   reader: StreamReader;
   committed: CommittedLsn;
-  labels: StreamLabels;
+  /** Labels of each run of the container. */
+  runs: readonly StreamRun[];
+  pipeline: PipelineText;
   lines: LineRule;
   budget: PartialBudget;
   log: Log;
   /** Without a place this endpoint is new here and begins at the oldest byte there is. */
-  start: { lsn: number; ordinal: number; place?: StreamPlace };
+  start: { lsn: number; ordinal: number; place?: StreamPlace; state?: Uint8Array | undefined };
 }
+
+/** The length in front of a frame. */
+const frameHeadBytes = 4;
 
 /** See the module comment. */
 export class StreamSource implements FrameHandler {
   readonly containerId: string;
   readonly directory: string;
-  readonly #entries: EntryWriter;
+  readonly #lines: SourceLines;
   readonly #reader: StreamReader;
   readonly #committed: CommittedLsn;
   readonly #log: Log;
   readonly #splitter = new FrameSplitter(this);
-  readonly #joiner: PartialJoiner;
   readonly #view = createFrameView();
   readonly #told = new ToldRemarks();
   #lsn: number;
@@ -93,13 +102,13 @@ export class StreamSource implements FrameHandler {
   #firstSeconds = -1;
   /** What was committed when all of it was read. */
   #readUpToLsn = -1;
-  #nowMs = 0;
   #notes = createNotes();
-
   constructor(options: StreamSourceOptions) {
     this.containerId = options.containerId;
     this.directory = options.directory;
-    this.#entries = new EntryWriter(options.labels, options.lines);
+    const { runs, pipeline, lines, start } = options;
+    const rules = { runs, pipeline, lines, state: start.state };
+    this.#lines = new SourceLines(rules, options.budget);
     this.#reader = options.reader;
     this.#committed = options.committed;
     this.#log = options.log;
@@ -107,23 +116,28 @@ export class StreamSource implements FrameHandler {
     this.#ordinal = new FrameOrdinal(options.start.ordinal);
     this.#seeksOldest = options.start.place === undefined;
     this.#place = options.start.place ?? { sequence: 0, offset: 0 };
-    this.#joiner = new PartialJoiner(options.budget, (line) => this.#appendJoined(line));
   }
 
   /** Everything before this is in batches; an endpoint that has those may let go of it. */
   get position(): SourceMark {
     const place = { ...this.#place };
-    const open = this.#joiner.openStart;
-    const isOpen = open !== undefined && open.lsn < this.#lsn;
-    const { lsn, ordinal } = isOpen ? open : { lsn: this.#lsn, ordinal: this.#ordinal.value };
+    const held = this.#lines.heldBefore(this.#lsn);
+    const lsn = held?.lsn ?? this.#lsn;
+    const ordinal = held?.ordinal ?? this.#ordinal.value;
+    const sourceState = held?.state ?? this.#lines.state;
     const time = { seconds: this.#frameSeconds, nanos: this.#frameNanos };
-    const memory = { told: this.#told.list, seeksOldest: this.#seeksOldest };
+    const memory = { told: this.#told.list, seeksOldest: this.#seeksOldest, sourceState };
     return { lsn, ordinal, place, ...memory, ...time };
   }
 
+  /** A mark's state as it goes into the cursor. */
+  encodeState({ sourceState }: Pick<SourceMark, 'sourceState'>): Uint8Array {
+    return this.#lines.encode(sourceState);
+  }
+
   /** New ones count from the next turn on. */
-  set labels(labels: StreamLabels) {
-    this.#entries.labels = labels;
+  set runs(runs: readonly StreamRun[]) {
+    this.#lines.runs = runs;
   }
 
   /** Whether the log has more than was read. */
@@ -151,10 +165,9 @@ export class StreamSource implements FrameHandler {
     return this.#frameSeconds * 1000;
   }
 
-  /** Monotonic milliseconds at which an open partial line must be looked at, or undefined. */
-  get partialDueAtMs(): number | undefined {
-    const openedAtMs = this.#joiner.openedAtMs;
-    return openedAtMs === undefined ? undefined : openedAtMs + openPartialAgeMsMax;
+  /** Monotonic milliseconds at which something that is held must be looked at, or undefined. */
+  dueAtMs(nowMs: number): number | undefined {
+    return this.#lines.dueAtMs(nowMs);
   }
 
   /**
@@ -164,25 +177,27 @@ export class StreamSource implements FrameHandler {
    * behind the last line that is in the batch.
    */
   fill(target: FillTarget, turnBytesMax: number, nowMs: number): 'full' | 'turn' | 'idle' {
-    this.#entries.begin(target);
-    this.#nowMs = nowMs;
+    this.#lines.begin(target, nowMs);
     this.#firstSeconds = -1;
     this.#told.forgetBefore(this.#lsn);
     this.#splitter.begin(this.#lsn);
     this.#ordinal.begin();
     try {
-      if (!this.#flushOpen(nowMs - openPartialAgeMsMax)) return 'full';
+      if (!this.#lines.flushOlder(nowMs - openPartialAgeMsMax)) return 'full';
       this.#reader.seek(this.#lsn, this.#place);
-      return this.#readTurn(turnBytesMax);
+      const result = this.#readTurn(turnBytesMax);
+      this.#lines.letGo(result === 'idle');
+      return this.#lines.isPaused ? 'idle' : result;
     } finally {
       this.#lsn = this.#splitter.edgeLsn;
-      this.#entries.end();
+      this.#lines.end();
     }
   }
 
   /** What the last turns met that is not a line, once; undefined when that is nothing. */
   takeNotes(): Notes | undefined {
     const notes = this.#notes;
+    notes.stages.push(...this.#lines.takeCounts());
     if (!hasNotes(notes)) return undefined;
     this.#notes = createNotes();
     return notes;
@@ -190,13 +205,14 @@ export class StreamSource implements FrameHandler {
 
   /** What was noted is settled: says so to people. */
   report({ told, skippedBytes, malformedFrames }: Readonly<Notes>): void {
+    if (told.length + skippedBytes + malformedFrames === 0) return;
     const fields = { gaps: told.length, skippedBytes, malformedFrames };
     this.#log.warn(fields, 'part of the stream is missing at the endpoint');
   }
 
   /** Goes back to where it stood once. Open lines are let go of: they are read again. */
   rewind(mark: Readonly<SourceMark>): void {
-    this.#joiner.discard();
+    this.#lines.restore(mark.sourceState);
     this.#lsn = mark.lsn;
     this.#ordinal.value = mark.ordinal;
     this.#place = { ...mark.place };
@@ -210,7 +226,7 @@ export class StreamSource implements FrameHandler {
 
   /** Gives back what is held. */
   close(): void {
-    this.#joiner.discard();
+    this.#lines.discard();
   }
 
   #readTurn(turnBytesMax: number): 'full' | 'turn' | 'idle' {
@@ -282,7 +298,7 @@ export class StreamSource implements FrameHandler {
     // Open lines stay open: what the writer met here, the splitter has met as well.
     const loss = lossOfRemark(record, this.#ordinal.value);
     const line = lineOfLoss(loss);
-    if (!this.#entries.hasRoom(line.length)) return false;
+    if (!this.#lines.hasRoom(line.length)) return false;
     this.#tell(loss, line);
     this.#told.add(lsn, payload);
     return true;
@@ -321,7 +337,7 @@ export class StreamSource implements FrameHandler {
     this.#ordinal.value = ordinal;
     if (!isCut) return false;
     const line = loss && lineOfLoss(loss);
-    if (this.#flushOpen() && (line === undefined || this.#entries.hasRoom(line.length))) {
+    if (this.#lines.flushAll() && (line === undefined || this.#lines.hasRoom(line.length))) {
       if (loss !== undefined && line !== undefined) this.#tell(loss, line);
       return true;
     }
@@ -332,7 +348,8 @@ export class StreamSource implements FrameHandler {
   #tell(loss: Loss, line: Buffer): void {
     const timeNs = gapTimeNs({ ...loss, lastFrameNs: this.#lastFrameNs() }, Date.now());
     const seconds = Number(timeNs / 1_000_000_000n);
-    this.#entries.append(true, seconds, Number(timeNs % 1_000_000_000n), line, 0, line.length);
+    const facts = { isStderr: true, seconds, nanos: Number(timeNs % 1_000_000_000n) };
+    this.#lines.takeLoss(facts, this.#splitter.edgeLsn, this.#ordinal.value, line);
     const { reason, bytes = 0, frames } = loss;
     this.#notes.told.push({ reason, bytes, frames });
     this.#ordinal.value = loss.ordinalBehind;
@@ -343,15 +360,6 @@ export class StreamSource implements FrameHandler {
     return BigInt(this.#frameSeconds) * 1_000_000_000n + BigInt(this.#frameNanos);
   }
 
-  /** Hands out the lines that were opened at or before `openedAtMs`, by default all. */
-  #flushOpen(openedAtMs = Number.POSITIVE_INFINITY): boolean {
-    const oldestMs = this.#joiner.openedAtMs;
-    if (oldestMs === undefined || oldestMs > openedAtMs) return true;
-    if (!this.#entries.hasRoom(this.#joiner.openBytes)) return false;
-    this.#joiner.flush(openedAtMs);
-    return true;
-  }
-
   onFrame(bytes: Uint8Array, start: number, end: number, endLsn: number): boolean {
     const view = this.#view;
     if (!decodeFrame(bytes, start, end, view)) {
@@ -360,23 +368,15 @@ export class StreamSource implements FrameHandler {
       this.#ordinal.value += 1;
       return true;
     }
-    const joiner = this.#joiner;
-    const lineBytes = view.lineEnd - view.lineStart;
-    const openBytes = joiner.isOpen ? joiner.openLength(view.isStderr) : 0;
-    if (!this.#entries.hasRoom(openBytes + lineBytes)) return false;
+    if (!this.#lines.isWelcome(view)) return false;
     const ordinal = this.#ordinal.value;
+    const lsn = endLsn - (end - start) - frameHeadBytes;
     this.#ordinal.value = ordinal + 1;
     this.#frameEndLsn = endLsn;
     if (this.#firstSeconds < 0) this.#firstSeconds = view.seconds;
     this.#frameSeconds = view.seconds;
     this.#frameNanos = view.nanos;
-    if (view.partial) {
-      joiner.add(bytes, view, { lsn: endLsn - (end - start) - 4, ordinal }, this.#nowMs);
-      return true;
-    }
-    if (joiner.isOpen && joiner.endOpenLine(bytes, view)) return true;
-    const { isStderr, seconds, nanos, lineStart, lineEnd } = view;
-    this.#entries.append(isStderr, seconds, nanos, bytes, lineStart, lineEnd);
+    this.#lines.takeFrame(bytes, view, lsn, ordinal);
     return true;
   }
 
@@ -385,10 +385,6 @@ export class StreamSource implements FrameHandler {
     if (toLsn === this.#cutLsn) return;
     this.#notes.skippedBytes += toLsn - fromLsn;
     this.#ordinal.leaveSkipped();
-    this.#joiner.flush();
-  }
-
-  #appendJoined({ isStderr, seconds, nanos, bytes, length }: OpenLine): void {
-    this.#entries.append(isStderr, seconds, nanos, bytes, 0, length);
+    this.#lines.cutOpen();
   }
 }

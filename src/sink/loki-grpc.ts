@@ -105,8 +105,8 @@ class LokiGrpcSink implements Sink {
     return Buffer.from(request);
   }
 
-  async send(body: Buffer): Promise<SendResult> {
-    return this.#sends.run((signal) => this.#push(body, signal));
+  async send(body: Buffer, tenantId?: string): Promise<SendResult> {
+    return this.#sends.run((signal) => this.#push(body, tenantId, signal));
   }
 
   async close(): Promise<void> {
@@ -115,14 +115,18 @@ class LokiGrpcSink implements Sink {
     this.#channels.clear();
   }
 
-  async #push(body: Buffer, signal: AbortSignal): Promise<SendResult> {
+  async #push(
+    body: Buffer,
+    tenantId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<SendResult> {
     const grpc = await loadGrpc();
     const { material, metadata, answerText } = await this.#current(grpc);
     signal.throwIfAborted();
     const channel = this.#channelFor(grpc, material);
     const onAbort = (): void => this.#retire(channel);
     signal.addEventListener('abort', onAbort, { once: true });
-    const ended = await channel.push(body, metadata, signal);
+    const ended = await channel.push(body, forTenant(metadata, tenantId), signal);
     signal.removeEventListener('abort', onAbort);
     if (ended === undefined) return { kind: 'delivered' };
     const code: number = ended.code;
@@ -354,6 +358,14 @@ function metadataOf(grpc: Grpc, { headers }: RequestHeaders): Metadata {
 
 function hostPortOf({ host, port }: ProxyAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The same, but for a tenant that the endpoint's own stands back for. */
+function forTenant(metadata: Metadata, tenantId: string | undefined): Metadata {
+  if (tenantId === undefined) return metadata;
+  const other = metadata.clone();
+  other.set('x-scope-orgid', tenantId);
+  return other;
 }
 
 function textOf(metadata: Metadata | undefined, name: string): string | undefined {

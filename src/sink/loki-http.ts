@@ -83,8 +83,9 @@ class LokiHttpSink implements Sink {
     return gzipSync(encodeLokiJson(request), { level: gzipLevel });
   }
 
-  async send(body: Buffer): Promise<SendResult> {
-    return this.#sends.run((signal, answered) => this.#push(body, signal, answered));
+  async send(body: Buffer, tenantId?: string): Promise<SendResult> {
+    const tenant = tenantId === undefined ? {} : { 'x-scope-orgid': tenantId };
+    return this.#sends.run((signal, answered) => this.#push(body, tenant, signal, answered));
   }
 
   async close(): Promise<void> {
@@ -92,7 +93,12 @@ class LokiHttpSink implements Sink {
     await Promise.all([...this.#pools].map((pool) => pool.destroy()));
   }
 
-  async #push(body: Buffer, signal: AbortSignal, answered: () => void): Promise<SendResult> {
+  async #push(
+    body: Buffer,
+    tenant: Record<string, string>,
+    signal: AbortSignal,
+    answered: () => void,
+  ): Promise<SendResult> {
     const { identity, material, answerText } = await this.#current();
     signal.throwIfAborted();
     this.#tlsError = undefined;
@@ -101,7 +107,7 @@ class LokiHttpSink implements Sink {
     const answer = await pool.request({
       method: 'POST',
       path,
-      headers: { ...identity.headers, ...headers },
+      headers: { ...identity.headers, ...headers, ...tenant },
       body,
       signal,
     });

@@ -92,8 +92,11 @@ export interface Sink {
    * however often that is sent. The result shares no memory with `request`.
    */
   encode(request: Buffer): Buffer;
-  /** Sends one body. Never rejects. `body` must stay as it is until the promise has settled. */
-  send(body: Buffer): Promise<SendResult>;
+  /**
+   * Sends one body, for this tenant in place of the endpoint's own if one is given. Never rejects.
+   * `body` must stay as it is until the promise has settled.
+   */
+  send(body: Buffer, tenantId?: string): Promise<SendResult>;
   /** Ends what is in flight with a retry `closed` and frees all connections. Can be called twice. */
   close(): Promise<void>;
 }

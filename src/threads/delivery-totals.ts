@@ -70,6 +70,7 @@ function backlogOf(stats: QueueStats): QueueStats {
     ...{ deliveredEntries: 0, deliveredBytes: 0, sentBytes: 0, inFlight: 0 },
     rejectedEntries: combine(stats.rejectedEntries, stats.rejectedEntries, () => 0),
     retries: combine(stats.retries, stats.retries, () => 0),
+    ...{ droppedLines: {}, failedLines: {} },
     requestSeconds: { buckets, sum: 0, count: 0 },
   };
 }
@@ -83,6 +84,8 @@ function sumOf(a: QueueStats, b: QueueStats): QueueStats {
     sentBytes: a.sentBytes + b.sentBytes,
     rejectedEntries: combine(a.rejectedEntries, b.rejectedEntries, add),
     retries: combine(a.retries, b.retries, add),
+    droppedLines: sumByName(a.droppedLines, b.droppedLines),
+    failedLines: sumByName(a.failedLines, b.failedLines),
     requestSeconds: {
       buckets: buckets.map((count, index) => count + (b.requestSeconds.buckets[index] ?? 0)),
       sum: a.requestSeconds.sum + b.requestSeconds.sum,
@@ -114,4 +117,14 @@ function combine<Word extends string>(
   const result = { ...a } as Record<Word, number>;
   for (const word of Object.keys(result) as Word[]) result[word] = how(a[word], b[word] ?? 0);
   return result;
+}
+
+/** Sums by names that come from users: any, and not the same on both sides. */
+function sumByName(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sums = new Map(Object.entries(a));
+  for (const [name, count] of Object.entries(b)) sums.set(name, (sums.get(name) ?? 0) + count);
+  return Object.fromEntries(sums);
 }

@@ -48,7 +48,7 @@ test('plans every endpoint with a number of its own, and the same labels', async
       [2, 'eu'],
     ],
   );
-  for (const { labels } of taken.endpoints) {
+  for (const { labels } of plan.endpoints) {
     assert.deepEqual(labels, {
       stdout: '{container_name="web", host="host-1", source="stdout"}',
       stderr: '{container_name="web", host="host-1", source="stderr"}',

@@ -3,6 +3,7 @@
  * of it: endpoints fail, limit, hang and refuse, processes are killed and stopped, segments are
  * closed, sealed and removed. Every check names the invariant it stands for.
  */
+
 import assert from 'node:assert/strict';
 import { nodeFileSystem as disk, type FileSystem } from '../../src/base/file-system.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -17,6 +18,7 @@ import {
   sealSegment,
 } from '../../src/wal/index.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
+import { rulesOf } from '../helpers/runs.ts';
 import { ModelLog } from './delivery-model-log.ts';
 import { delivered, endpointOf, outage, type Push, planOf, TestSink, tick } from './ship-bench.ts';
 
@@ -191,7 +193,7 @@ export class DeliveryModel {
         .map(({ key, index }) => ({
           endpointId: index + 1,
           endpoint: endpointOf(key, changes[key]),
-          labels,
+          ...rulesOf(labels),
         }));
       const pinned = numbered.filter(({ isNamed }) => !isNamed).map(({ index }) => index + 1);
       this.#shipper?.stream(planOf(log, endpoints, pinned));
@@ -325,7 +327,7 @@ export class DeliveryModel {
 
 function labelsOf(containerId: string): { stdout: string; stderr: string } {
   const name = containerId.slice(0, 2);
-  return { stdout: `{c="${name}"}`, stderr: `{c="${name}",e=""}` };
+  return { stdout: `{c="${name}"}`, stderr: `{c="${name}", e="1"}` };
 }
 
 function ackOf({ directory, containerId }: TestLog, { key }: Endpoint): number {

@@ -2,6 +2,7 @@
  * What may be under way at once: several requests, never two of one container, few batches in
  * all; and that nobody waits for a loud container or for one whose batch has no answer.
  */
+
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
@@ -9,6 +10,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { Shipper } from '../../src/shipper/shipper.ts';
 import { numberedFrames } from '../helpers/frames.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
+import { rulesOf } from '../helpers/runs.ts';
 import {
   delivered,
   endpointOf,
@@ -63,9 +65,9 @@ describe('what is under way', () => {
   }
 
   function take(log: TestLog, index: number): void {
-    const labels = { stdout: `{c="${index}"}`, stderr: `{c="${index}",e=""}` };
+    const labels = { stdout: `{c="${index}"}`, stderr: `{c="${index}", e="1"}` };
     const endpoint = endpointOf('k', { batchSizeBytes: 16 * 1024 });
-    shipper.stream(planOf(log, [{ endpointId: 1, endpoint, labels }]));
+    shipper.stream(planOf(log, [{ endpointId: 1, endpoint, ...rulesOf(labels) }]));
   }
 
   const labelsOf = (push: Push): string[] => push.streams.map(({ labels }) => labels);

@@ -2,6 +2,7 @@
  * Bugs by which other shippers have lost lines, each as one test by the name of its report; and
  * that a shipper speaks of what it finds lost.
  */
+
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -13,6 +14,7 @@ import { Shipper } from '../../src/shipper/shipper.ts';
 import { CursorFile, readCursors } from '../../src/wal/index.ts';
 import { numberedFrames } from '../helpers/frames.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
+import { rulesOf } from '../helpers/runs.ts';
 import { delivered, endpointOf, numbered, planOf, TestSink, until, urlOf } from './ship-bench.ts';
 
 const first = 'aa'.repeat(32);
@@ -59,7 +61,7 @@ describe('delivery, where others have lost lines', () => {
 
   function optionsOf(log: TestLog, key: string, endpointId: number): StreamOptions {
     const endpoint = endpointOf(key, { batchSizeBytes: 600, batchWaitMs: 1 });
-    return planOf(log, [{ endpointId, endpoint, labels: { stdout: '{}', stderr: '{}' } }]);
+    return planOf(log, [{ endpointId, endpoint, ...rulesOf({ stdout: '{}', stderr: '{}' }) }]);
   }
 
   async function logOf(containerId: string, lines: number): Promise<TestLog> {

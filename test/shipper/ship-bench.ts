@@ -2,6 +2,7 @@
  * Endpoints in memory and the plans that lead to them, for tests of delivery: each send waits
  * for the test's answer, or gets one by rule, and what arrived can be looked at line by line.
  */
+
 import assert from 'node:assert/strict';
 import type {
   EndpointOptions,
@@ -11,6 +12,7 @@ import type {
 import type { Delivered, Retry, SendResult, Sink } from '../../src/sink/sink.ts';
 import type { TestLog } from '../helpers/log-writer.ts';
 import { type DecodedStream, decodePush } from '../helpers/logproto.ts';
+import { rulesOf } from '../helpers/runs.ts';
 
 /** Where a test endpoint is; its key is in the URL. */
 export const urlOf = (key: string): string => `http://${key}.test/push`;
@@ -53,7 +55,7 @@ export function planOf(
     directory: log.directory,
     committed: log.committed.buffer,
     endpoints: endpoints.map((endpoint, index) =>
-      'endpointId' in endpoint ? endpoint : { endpointId: index + 1, endpoint, labels },
+      'endpointId' in endpoint ? endpoint : { endpointId: index + 1, endpoint, ...rulesOf(labels) },
     ),
     pinnedIds,
   };

@@ -2,6 +2,7 @@
  * Delivery against a sink in memory: order, batches, retries with the same body, cursors that
  * move only on an answer, and a start that goes on where the cursor stands.
  */
+
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
@@ -11,6 +12,7 @@ import { Shipper } from '../../src/shipper/shipper.ts';
 import { readCursors } from '../../src/wal/index.ts';
 import { encodeFrame, numberedFrames } from '../helpers/frames.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
+import { rulesOf } from '../helpers/runs.ts';
 import { endpointOf, linesOf, outage, planOf, TestSink, tick, until } from './ship-bench.ts';
 
 const loud = 'aa'.repeat(32);
@@ -197,7 +199,7 @@ describe('the shipper', () => {
     shipper.stream(optionsOf(log));
     await delivered(log);
     const labels = { stdout: '{out="new"}', stderr: '{err="new"}' };
-    shipper.stream(planOf(log, [{ endpointId: 1, endpoint: endpointOf('k'), labels }]));
+    shipper.stream(planOf(log, [{ endpointId: 1, endpoint: endpointOf('k'), ...rulesOf(labels) }]));
     log.write(numberedFrames('n ', 2, 2));
     shipper.appended([loud]);
     await delivered(log);

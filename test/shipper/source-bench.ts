@@ -2,6 +2,7 @@
  * One container's log and sources that read it into batches, for tests of what an endpoint gets:
  * which entries, with which labels and times, and from where it would go on.
  */
+
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { PushBatch } from '../../src/encode/push-batch.ts';
@@ -20,6 +21,7 @@ import {
 } from '../../src/wal/index.ts';
 import { encodeFrame } from '../helpers/frames.ts';
 import { decodePush } from '../helpers/logproto.ts';
+import { rulesOf } from '../helpers/runs.ts';
 import { StreamBench } from '../helpers/stream-bench.ts';
 
 /** One entry as an endpoint gets it. */
@@ -60,7 +62,7 @@ export class SourceBench {
   readonly writer: StreamWriter;
   readonly files = new SegmentFiles(disk);
   /** One stream for both, so that batches show the order of all entries. */
-  labels = { stdout: '{all=""}', stderr: '{all=""}' };
+  labels = { stdout: '{all="1"}', stderr: '{all="1"}' };
   lines: LineRule = { maxLineBytes: 8 << 20, longLines: 'truncate' };
 
   constructor(segmentBytesMax = 1 << 20) {
@@ -113,7 +115,7 @@ export class SourceBench {
       directory,
       reader: this.bench.reader(this.files),
       committed,
-      labels: this.labels,
+      ...rulesOf(this.labels),
       lines: this.lines,
       budget: { heldBytes: 0 },
       log: silentLog,
@@ -134,7 +136,20 @@ export interface Filled {
 
 /** An empty batch of at most so many bytes. */
 export function targetOf(limitBytes: number): FillTarget {
-  return { push: new PushBatch(), limitBytes, refused: [], refusedBytes: 0 };
+  const push = new PushBatch();
+  return {
+    push,
+    pushOf: () => push,
+    get sizeBytes() {
+      return push.sizeBytes;
+    },
+    get filledEntries() {
+      return push.entries;
+    },
+    limitBytes,
+    refused: [],
+    refusedBytes: 0,
+  };
 }
 
 /** Fills one batch of at most so many bytes. */

@@ -3,6 +3,7 @@
  * in the middle of work, and what is told of them. What one thread does with a stream is tested
  * in test/shipper.
  */
+
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -15,6 +16,7 @@ import { DeliveryThread } from '../../src/threads/delivery-thread.ts';
 import { numberedFrames, textFrame } from '../helpers/frames.ts';
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
 import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
+import { rulesOf } from '../helpers/runs.ts';
 import { keepingLog } from '../metrics/helpers.ts';
 
 const lines = 500;
@@ -117,7 +119,11 @@ describe('the delivery threads', () => {
     const labels = { stdout: `{c="${name}", s="out"}`, stderr: `{c="${name}", s="err"}` };
     return {
       ...{ containerId, directory, committed: log.committed.buffer },
-      endpoints: endpoints.map((endpoint, index) => ({ endpointId: index + 1, endpoint, labels })),
+      endpoints: endpoints.map((endpoint, index) => ({
+        endpointId: index + 1,
+        endpoint,
+        ...rulesOf(labels),
+      })),
       pinnedIds: [],
     };
   }
