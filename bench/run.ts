@@ -1,6 +1,6 @@
 /**
  * `make bench`: runs every benchmark, each in a process of its own, and prints one table with
- * ratios and goals. Takes about half an hour and 15 GB of disk; needs root for the part on a
+ * ratios and goals. Takes about three quarters of an hour and 15 GB of disk; needs root for the part on a
  * real engine and for a cold page cache.
  */
 import fs from 'node:fs';
