@@ -49,6 +49,11 @@ export interface MetadataPair {
   readonly value: string;
 }
 
+/** How many entries a request has; 0 where it is none. */
+export function countEntries(request: Buffer): number {
+  return (readPush(request) ?? []).reduce((sum, { entries }) => sum + entries.length, 0);
+}
+
 /** The structured metadata of an entry that `readPush` found in these bytes, in order. */
 export function readMetadata(request: Buffer, entry: PushEntry): MetadataPair[] {
   const outer = new Fields(request, entry.start, entry.end);

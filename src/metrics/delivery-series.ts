@@ -32,10 +32,28 @@ export const endpointCounters: readonly EndpointSeries[] = [
     read: (from) => Object.entries(from.rejectedEntries),
   },
   {
+    name: 'delivery_rejected_bytes_total',
+    help: 'Bytes of lines that the endpoint refused for good',
+    label: 'reason',
+    read: (from) => Object.entries(from.rejectedBytes),
+  },
+  {
     name: 'delivery_retries_total',
     help: 'Requests that failed and are tried again',
     label: 'cause',
     read: (from) => Object.entries(from.retries),
+  },
+  {
+    name: 'delivery_retried_entries_total',
+    help: 'Entries in requests that failed and are tried again, every attempt',
+    label: 'cause',
+    read: (from) => Object.entries(from.retriedEntries),
+  },
+  {
+    name: 'delivery_retried_bytes_total',
+    help: 'Bytes in requests that failed and are tried again, before compression, every attempt',
+    label: 'cause',
+    read: (from) => Object.entries(from.retriedBytes),
   },
 ];
 

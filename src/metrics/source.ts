@@ -39,10 +39,13 @@ export interface EndpointFigures {
   readonly deliveredBytes: number;
   /** Bodies of requests, every attempt. */
   readonly sentBytes: number;
-  /** By reason. */
+  /** By reason; the bytes are those of lines. */
   readonly rejectedEntries: Readonly<Record<string, number>>;
-  /** By cause. */
+  readonly rejectedBytes: Readonly<Record<string, number>>;
+  /** Requests by cause, and what was in them before compression. */
   readonly retries: Readonly<Record<string, number>>;
+  readonly retriedEntries: Readonly<Record<string, number>>;
+  readonly retriedBytes: Readonly<Record<string, number>>;
   /** `buckets` are cumulative, one for each bound; `count` is all of them. */
   readonly requestSeconds: {
     readonly buckets: readonly number[];

@@ -21,10 +21,15 @@ export interface QueueStats {
   /** Bodies sent, every attempt. */
   readonly sentBytes: number;
   readonly rejectedEntries: Readonly<Record<RejectReason, number>>;
+  /** Of their lines alone: an entry that was refused goes nowhere with its labels. */
+  readonly rejectedBytes: Readonly<Record<RejectReason, number>>;
   readonly retries: Readonly<Record<Retry['cause'], number>>;
   /** Lines that stages dropped, by reason, and those that a stage failed at, by stage. */
   readonly droppedLines: Readonly<Record<string, number>>;
   readonly failedLines: Readonly<Record<string, number>>;
+  /** What was in those requests, before compression; each attempt counts. */
+  readonly retriedEntries: Readonly<Record<Retry['cause'], number>>;
+  readonly retriedBytes: Readonly<Record<Retry['cause'], number>>;
   /** `buckets` are cumulative, one for each of `requestSecondsBounds`; `count` is all of them. */
   readonly requestSeconds: {
     readonly buckets: readonly number[];
@@ -54,7 +59,10 @@ export class QueueMeter {
   deliveredBytes = 0;
   sentBytes = 0;
   readonly rejectedEntries: Record<RejectReason, number> = noneRejected();
-  readonly retries: Record<Retry['cause'], number> = { outage: 0, limit: 0, settings: 0 };
+  readonly rejectedBytes: Record<RejectReason, number> = noneRejected();
+  readonly retries: Record<Retry['cause'], number> = noneRetried();
+  readonly retriedEntries: Record<Retry['cause'], number> = noneRetried();
+  readonly retriedBytes: Record<Retry['cause'], number> = noneRetried();
   /** Words that users choose: bounded, and never names of what every object has. */
   readonly #dropped = new Map<string, number>();
   readonly #failed = new Map<string, number>();
@@ -81,6 +89,18 @@ export class QueueMeter {
     count(this.#failed, stage, lines);
   }
 
+  /** One entry with a line of so many bytes was refused for good. */
+  rejected(reason: RejectReason, bytes: number): void {
+    this.rejectedEntries[reason] += 1;
+    this.rejectedBytes[reason] += bytes;
+  }
+
+  /** A request failed that had so much in it, uncompressed; it is not lost. */
+  retried(cause: Retry['cause'], entries: number, bytes: number): void {
+    this.retriedEntries[cause] += entries;
+    this.retriedBytes[cause] += bytes;
+  }
+
   /** One request took so long, whatever came of it. */
   requested(seconds: number): void {
     this.#seconds += seconds;
@@ -100,9 +120,12 @@ export class QueueMeter {
       deliveredBytes: this.deliveredBytes,
       sentBytes: this.sentBytes,
       rejectedEntries: { ...this.rejectedEntries },
+      rejectedBytes: { ...this.rejectedBytes },
       retries: { ...this.retries },
       droppedLines: Object.fromEntries(this.#dropped),
       failedLines: Object.fromEntries(this.#failed),
+      retriedEntries: { ...this.retriedEntries },
+      retriedBytes: { ...this.retriedBytes },
       requestSeconds: { buckets: [...this.#buckets], sum: this.#seconds, count: this.#requests },
       backlogBytes: sum((gauges) => gauges.backlogBytes),
       backlogEntries: sum((gauges) => gauges.backlogEntries),
@@ -119,6 +142,10 @@ function worstOf(states: readonly BreakerState[]): BreakerState {
   const [closed, open, halfOpen] = breakerStates;
   if (states.includes(open)) return open;
   return states.includes(halfOpen) ? halfOpen : closed;
+}
+
+function noneRetried(): Record<Retry['cause'], number> {
+  return { outage: 0, limit: 0, settings: 0 };
 }
 
 function noneRejected(): Record<RejectReason, number> {

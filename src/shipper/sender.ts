@@ -5,7 +5,7 @@
  */
 import type { Log } from '../base/log.ts';
 import { withoutMetadata } from '../encode/metadata.ts';
-import { decodeMetadata, readMetadata, readPush } from '../encode/push-reader.ts';
+import { countEntries, decodeMetadata, readMetadata, readPush } from '../encode/push-reader.ts';
 import type { RejectedEntry } from '../rejected/entry.ts';
 import type { Rejected, Retry, SendResult, Sink, TooLarge } from '../sink/sink.ts';
 import type { Batch, BatchRequest } from './batch.ts';
@@ -80,6 +80,7 @@ export class Sender {
       return this.#attemptOne(batch, request);
     }
     if (result.kind !== 'retry') return this.#isolate(request, result);
+    meter.retried(result.cause, request.entries, request.request.length);
     batch.attempts += 1;
     if (!this.#isGivenUp(batch, result)) return 'again';
     this.#giveUp(batch, request, result);
@@ -189,6 +190,7 @@ export class Sender {
     while (await this.#mayGoOn()) {
       const result = await this.#send(body, tenantId);
       if (result?.kind !== 'retry') return result;
+      this.#options.meter.retried(result.cause, countEntries(request), request.length);
     }
     return undefined;
   }
@@ -233,7 +235,7 @@ export class Sender {
     const { key: endpointKey, label, sink } = endpoint;
     const sentFor = tenantId ?? sink.tenantId;
     const tenant = sentFor === undefined ? {} : { tenantId: sentFor };
-    for (const { reason } of refused) meter.rejectedEntries[reason] += 1;
+    for (const { reason, line } of refused) meter.rejected(reason, line.length);
     const { status, detail: reason } = refused[0] ?? {};
     const { rejectedTotal: rejectedEntries } = meter;
     this.#complaints.refused(nowMs(), refused.length, { status, reason, rejectedEntries });

@@ -68,8 +68,11 @@ function backlogOf(stats: QueueStats): QueueStats {
   return {
     ...stats,
     ...{ deliveredEntries: 0, deliveredBytes: 0, sentBytes: 0, inFlight: 0 },
-    rejectedEntries: combine(stats.rejectedEntries, stats.rejectedEntries, () => 0),
-    retries: combine(stats.retries, stats.retries, () => 0),
+    rejectedEntries: noneOf(stats.rejectedEntries),
+    rejectedBytes: noneOf(stats.rejectedBytes),
+    retries: noneOf(stats.retries),
+    retriedEntries: noneOf(stats.retriedEntries),
+    retriedBytes: noneOf(stats.retriedBytes),
     ...{ droppedLines: {}, failedLines: {} },
     requestSeconds: { buckets, sum: 0, count: 0 },
   };
@@ -83,9 +86,12 @@ function sumOf(a: QueueStats, b: QueueStats): QueueStats {
     deliveredBytes: a.deliveredBytes + b.deliveredBytes,
     sentBytes: a.sentBytes + b.sentBytes,
     rejectedEntries: combine(a.rejectedEntries, b.rejectedEntries, add),
+    rejectedBytes: combine(a.rejectedBytes, b.rejectedBytes, add),
     retries: combine(a.retries, b.retries, add),
     droppedLines: sumByName(a.droppedLines, b.droppedLines),
     failedLines: sumByName(a.failedLines, b.failedLines),
+    retriedEntries: combine(a.retriedEntries, b.retriedEntries, add),
+    retriedBytes: combine(a.retriedBytes, b.retriedBytes, add),
     requestSeconds: {
       buckets: buckets.map((count, index) => count + (b.requestSeconds.buckets[index] ?? 0)),
       sum: a.requestSeconds.sum + b.requestSeconds.sum,
@@ -104,6 +110,11 @@ function sumOf(a: QueueStats, b: QueueStats): QueueStats {
 function worseOf(a: QueueStats['breaker'], b: QueueStats['breaker']): QueueStats['breaker'] {
   if (a === 'open' || b === 'open') return 'open';
   return a === 'half-open' ? a : b;
+}
+
+/** 0 for each word. */
+function noneOf<Word extends string>(counts: Readonly<Record<Word, number>>): Record<Word, number> {
+  return combine(counts, counts, () => 0);
 }
 
 const add = (a: number, b: number): number => a + b;

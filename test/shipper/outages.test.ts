@@ -17,6 +17,7 @@ import {
   endpointOf,
   numbered,
   outage,
+  type Push,
   planOf,
   TestSink,
   textsOf,
@@ -95,6 +96,17 @@ describe('an endpoint that is down', () => {
     assert.deepEqual([inFlight, backlogBytes, backlogEntries], [0, log.endLsn, 6000]);
     assert.ok(backlogSeconds >= 0 && backlogSeconds < 60, `${backlogSeconds} s`);
     assert.deepEqual(stats()?.retries, { outage: 4, limit: 1, settings: 0 });
+    const entriesOf = (pushes: Push[]): number => textsOf(pushes).length;
+    const bytesOf = (pushes: Push[]): number => pushes.reduce((sum, { bytes }) => sum + bytes, 0);
+    const [early, last] = [sink.pushes.slice(0, 4), sink.pushes.slice(4)];
+    const { retriedEntries, retriedBytes } = stats() ?? {};
+    assert.deepEqual(retriedEntries, {
+      outage: entriesOf(early),
+      limit: entriesOf(last),
+      settings: 0,
+    });
+    assert.deepEqual(retriedBytes, { outage: bytesOf(early), limit: bytesOf(last), settings: 0 });
+    assert.ok((retriedEntries?.outage ?? 0) > 0);
   });
 
   it('gets one probe of at most 16 KiB at a time, then small batches, and every line once', async () => {

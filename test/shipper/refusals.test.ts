@@ -96,6 +96,7 @@ describe('what an endpoint refuses', () => {
     assert.equal(sink.pushes.filter((push) => textsOf([push]).length === 40).length, 1);
     const [stats] = shipper.stats();
     assert.equal(stats?.deliveredEntries, 38);
+    assert.equal(stats?.rejectedBytes.too_far_behind, 'n 7'.length + 'n 30'.length);
     assert.equal(
       Object.values(stats?.rejectedEntries ?? {}).reduce((a, b) => a + b, 0),
       2,
@@ -135,6 +136,11 @@ describe('what an endpoint refuses', () => {
     await ship(log);
     assert.deepEqual(rejectedTexts(), ['n 5']);
     assert.equal(shipper.stats()[0]?.retries.outage, 12);
+    // What failed amid the search are pieces, and what failed before is the whole.
+    const failed = sink.pushes.slice(2, 14);
+    assert.equal(shipper.stats()[0]?.retriedEntries.outage, textsOf(failed).length);
+    const bytes = failed.reduce((sum, push) => sum + push.bytes, 0);
+    assert.equal(shipper.stats()[0]?.retriedBytes.outage, bytes);
     assert.deepEqual(new Set(sink.texts), new Set(numbered(1, 8).filter((n) => n !== 'n 5')));
   });
 

@@ -18,7 +18,9 @@ function statsOf(endpoint: string, entries: number, gauges: Partial<QueueGauges>
   meter.deliveredBytes = 10 * entries;
   meter.sentBytes = 20 * entries;
   meter.rejectedEntries.too_old = entries;
+  meter.rejectedBytes.too_old = 10 * entries;
   meter.retries.limit = 2 * entries;
+  meter.retried('limit', 5 * entries, 50 * entries);
   for (let request = 0; request < entries; request += 1) meter.requested(0.02);
   return meter.stats(endpoint, [{ ...idle, ...gauges }]);
 }
@@ -41,7 +43,10 @@ test('adds up what threads tell of the same endpoint, and shows the worst of the
   assert.equal(eu.deliveredBytes, 70);
   assert.equal(eu.sentBytes, 140);
   assert.deepEqual(eu.retries, { outage: 0, limit: 14, settings: 0 });
+  assert.deepEqual(eu.retriedEntries, { outage: 0, limit: 35, settings: 0 });
+  assert.deepEqual(eu.retriedBytes, { outage: 0, limit: 350, settings: 0 });
   assert.equal(eu.rejectedEntries.too_old, 7);
+  assert.equal(eu.rejectedBytes.too_old, 70);
   assert.deepEqual(Object.keys(eu.rejectedEntries), [...rejectReasons]);
   assert.equal(eu.requestSeconds.count, 7);
   assert.deepEqual(eu.requestSeconds.buckets.slice(0, 4), [0, 0, 7, 7]);
@@ -67,10 +72,13 @@ test('counters of a thread that ended stay and never go back, however often it e
   const totals = new DeliveryTotals(same);
   let told = 0;
   const check = (expected: number): void => {
-    const { deliveredEntries, requestSeconds, rejectedEntries } = find(totals, 'eu');
+    const { deliveredEntries, requestSeconds, rejectedEntries, ...more } = find(totals, 'eu');
     assert.equal(deliveredEntries, expected);
     assert.equal(requestSeconds.count, expected);
     assert.equal(rejectedEntries.too_old, expected);
+    assert.equal(more.rejectedBytes.too_old, 10 * expected);
+    assert.equal(more.retriedEntries.limit, 5 * expected);
+    assert.equal(more.retriedBytes.limit, 50 * expected);
     assert.ok(expected >= told);
     told = expected;
   };
