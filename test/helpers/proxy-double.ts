@@ -15,6 +15,8 @@ export interface ProxyBehaviour {
   status?: number;
   /** Takes connections and never answers. */
   isMute?: boolean;
+  /** The host that every name stands for, for names that nobody else knows. */
+  host?: string;
 }
 
 /** A running proxy. */
@@ -44,7 +46,9 @@ export async function startProxy(
       return;
     }
     const { 'proxy-authorization': _secret, ...headers } = request.headers;
-    const target = httpRequest(request.url ?? '', { method: request.method, headers }, (answer) => {
+    const url = new URL(request.url ?? '');
+    url.hostname = behaviour.host ?? url.hostname;
+    const target = httpRequest(url, { method: request.method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
@@ -60,7 +64,7 @@ export async function startProxy(
     tunnels.push(request.url ?? '');
     if (behaviour.isMute === true) return;
     const refusal = refusalOf(request, behaviour);
-    if (refusal === undefined) openTunnel(request.url ?? '', socket, head, track);
+    if (refusal === undefined) openTunnel(targetOf(request, behaviour), socket, head, track);
     else socket.end(`HTTP/1.1 ${refusal} Refused\r\ncontent-length: 0\r\n\r\n`);
   });
   const port = await listen(server);
@@ -71,14 +75,22 @@ export async function startProxy(
   return { port, behaviour, tunnels, forwarded };
 }
 
+/** Host and port that a tunnel is to lead to. */
+function targetOf(
+  { url = '' }: IncomingMessage,
+  { host }: ProxyBehaviour,
+): { host: string; port: number } {
+  const at = url.lastIndexOf(':');
+  return { host: host ?? url.slice(0, at), port: Number(url.slice(at + 1)) };
+}
+
 function openTunnel(
-  target: string,
+  target: { host: string; port: number },
   socket: Socket,
   head: Buffer,
   track: (socket: Socket) => Socket,
 ): void {
-  const at = target.lastIndexOf(':');
-  const other = track(connect({ host: target.slice(0, at), port: Number(target.slice(at + 1)) }));
+  const other = track(connect(target));
   let isOpen = false;
   other.once('connect', () => {
     isOpen = true;
