@@ -47,17 +47,17 @@ function assertNone(text: string, secrets: readonly string[], where: string): vo
 }
 
 describe('secrets in a whole driver', () => {
-  /** Gives back the head of each request, until it takes them. */
-  let takes = false;
+  /** Gives back the head of each request, until it takes them: 401, 400, then 204. */
+  let status = 401;
   const statuses: number[] = [];
   const server = http.createServer((request, response) => {
     const { authorization = '' } = request.headers;
     const decoded = Buffer.from(authorization.split(' ').at(-1) ?? '', 'base64').toString('latin1');
     const heard = `you said ${JSON.stringify(request.headers)} ${decoded} ${request.url}`;
     request.resume().on('end', () => {
-      response.statusCode = takes ? 204 : 401;
-      statuses.push(response.statusCode);
-      response.end(takes ? undefined : heard);
+      response.statusCode = status;
+      statuses.push(status);
+      response.end(status === 204 ? undefined : heard);
     });
   });
   let port: number;
@@ -126,14 +126,33 @@ describe('secrets in a whole driver', () => {
     assertNone(metrics, told, 'the metrics');
     assertFiles(containerId);
 
-    takes = true;
-    const isTaken = (): boolean => statuses.filter((status) => status === 204).length >= 5;
+    // What is refused is kept with the words of the answer.
+    status = 400;
+    const isRefused = (name: string): boolean => refusedBy(name).length === lines;
+    const all = ['basic', 'info', 'token', 'headed', 'filed'];
+    await driver.until('all have refused it', () => all.every(isRefused), 60_000);
+    for (const name of all) assert.match(refusedBy(name)[0] ?? '', /you said .*\*\*\*/);
+    assertFiles(containerId);
+
+    status = 204;
+    await fifo.write(numberedFrames('n ', lines + 1, 2 * lines));
+    const isTaken = (): boolean => statuses.filter((each) => each === 204).length >= all.length;
     await driver.until('all have been given it', isTaken, 30_000);
     await driver.stopContainer(fifo);
     await driver.kill('SIGTERM');
     assertNone(driver.output, told, 'the output');
     assertFiles(containerId);
   });
+
+  /** What is kept of an endpoint's refusals, as it stands in the files. */
+  function refusedBy(name: string): string[] {
+    const directory = `${driver.walDir}/rejected`;
+    if (!fs.existsSync(directory)) return [];
+    const texts = fs.readdirSync(directory).map((file) => `${directory}/${file}`);
+    return texts
+      .flatMap((path) => fs.readFileSync(path, 'utf8').split('\n'))
+      .filter((line) => line.includes(`"endpoint":"${name}"`));
+  }
 
   function assertFiles(containerId: string): void {
     const kept = [...Object.values(ofSettings), ofFile];
