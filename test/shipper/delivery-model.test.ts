@@ -51,7 +51,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       ),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: one('release'), endpoint }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('release', 'well'), endpoint }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('drop', 'name', 'name'), endpoint }) },
   { weight: 6, arbitrary: fc.record({ do: one('wait') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('kill', 'restart', 'settle') }) },

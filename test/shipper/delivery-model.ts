@@ -20,7 +20,16 @@ import {
 import { type TestLog, TestWal } from '../helpers/log-writer.ts';
 import { rulesOf } from '../helpers/runs.ts';
 import { ModelLog } from './delivery-model-log.ts';
-import { delivered, endpointOf, outage, type Push, planOf, TestSink, tick } from './ship-bench.ts';
+import {
+  delivered,
+  endpointOf,
+  outage,
+  type Push,
+  planOf,
+  TestSink,
+  tick,
+  until,
+} from './ship-bench.ts';
 
 /** How an endpoint meets one push. `hang` waits for `release`, or for the end of the process. */
 export type Mood = 'ok' | 'outage' | 'limit' | 'hang';
@@ -31,7 +40,7 @@ export type Command =
   | { do: 'piece'; container: number; last: boolean }
   | { do: 'gap' | 'cut' | 'rotate' | 'seal' | 'remove'; container: number }
   | { do: 'moods'; endpoint: number; moods: Mood[] }
-  | { do: 'release'; endpoint: number }
+  | { do: 'release' | 'well'; endpoint: number }
   | { do: 'drop' | 'name'; endpoint: number }
   | { do: 'kill' | 'restart' | 'wait' | 'settle' };
 
@@ -88,6 +97,7 @@ export class DeliveryModel {
 
   async apply(command: Command): Promise<void> {
     if ('container' in command) this.#write(command);
+    else if (command.do === 'well') await this.#well(this.#of(command.endpoint));
     else if ('endpoint' in command) this.#tell(command);
     else await this.#live(command.do);
     this.check();
@@ -163,7 +173,7 @@ export class DeliveryModel {
     this.#shipper?.appended([containerId]);
   }
 
-  #tell(command: Extract<Command, { endpoint: number }>): void {
+  #tell(command: Exclude<Extract<Command, { endpoint: number }>, { do: 'well' }>): void {
     const endpoint = this.#of(command.endpoint);
     const sink = this.#sinks.get(endpoint.key);
     if (command.do === 'moods') endpoint.moods.push(...command.moods);
@@ -173,6 +183,20 @@ export class DeliveryModel {
       endpoint.isNamed = command.do === 'name';
       this.#plan();
     }
+  }
+
+  /** One endpoint is well, and has all that there is, however the others fail meanwhile. */
+  async #well(endpoint: Endpoint): Promise<void> {
+    if (!endpoint.isNamed) return;
+    endpoint.moods = [];
+    const sink = this.#sinks.get(endpoint.key);
+    for (const push of sink?.open ?? []) sink?.answer(push, outage());
+    const lacks = (log: ModelLog): string[] =>
+      log.all.filter((text) => !endpoint.had.get(log.log.containerId)?.has(text));
+    const hasAll = (): boolean => this.#logs.every((log) => lacks(log).length === 0);
+    await until(`I4: ${endpoint.key} has all, whatever the others do`, () => {
+      return this.#failure !== undefined || hasAll();
+    });
   }
 
   async #live(what: 'kill' | 'restart' | 'wait' | 'settle'): Promise<void> {
