@@ -13,7 +13,7 @@ import { setTimeout } from 'node:timers/promises';
 import { DriverProcess } from '../helpers/driver-process.ts';
 import { numberedFrames } from '../helpers/frames.ts';
 import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
-import { metricsPage } from '../helpers/loss-account.ts';
+import { type MetricsPlace, metricsPage } from '../helpers/loss-account.ts';
 import { samplesOf } from '../metrics/helpers.ts';
 
 const lines = 1000;
@@ -170,8 +170,9 @@ describe('endpoints of a driver', () => {
     await expectWhole(other, 'old', printed);
   });
 
-  it('share the threads there are: a hundred tenants cost none more', async () => {
-    const child = driver.spawn({ LOKI_URL: loki.url });
+  it('share the threads there are: a hundred tenants cost none more, and few names of figures', async () => {
+    const socketPath = `${driver.directory}/metrics.sock`;
+    const child = driver.spawn({ LOKI_URL: loki.url, METRICS_ADDRESS: `unix:${socketPath}` });
     await driver.until('it listens', () => driver.output.includes('"recovered"'));
     const threads = (): number => fs.readdirSync(`/proc/${child.pid}/task`).length;
     const print = async (index: number): Promise<void> => {
@@ -182,11 +183,19 @@ describe('endpoints of a driver', () => {
     await print(0);
     await loki.waitFor(() => loki.entries === 10);
     const before = threads();
-    for (let index = 1; index < 100; index += 1) await print(index);
-    await loki.waitFor(() => loki.entries === 1000, 30_000);
-    assert.equal(new Set(loki.streams().map(({ tenant }) => tenant)).size, 100);
+    const tenants = 105;
+    for (let index = 1; index < tenants; index += 1) await print(index);
+    await loki.waitFor(() => loki.entries === 10 * tenants, 30_000);
+    assert.equal(new Set(loki.streams().map(({ tenant }) => tenant)).size, tenants);
     // The pool of libuv has four threads, made when they are first wanted.
-    assert.ok(threads() <= before + 4, `${before} threads for one tenant, ${threads()} for 100`);
+    assert.ok(threads() <= before + 4, `${before} threads for one tenant, ${threads()} for 105`);
+    const entries = /^holdfast_delivery_entries_total\{endpoint="(.*)"\}$/;
+    await untilSamples({ socketPath }, (samples) => {
+      const own = [...samples].filter(([name]) => entries.test(name));
+      const sum = own.reduce((total, [, value]) => total + value, 0);
+      const others = samples.get('holdfast_delivery_entries_total{endpoint="other"}');
+      return sum === 10 * tenants && own.length === 101 && others === 50;
+    });
   });
 
   it('get the first line after a silence at once, however long a batch may wait', async () => {
@@ -238,14 +247,22 @@ describe('endpoints of a driver', () => {
     await fifo.write(numberedFrames('n ', lines + 1, 2 * lines));
     await expectWhole(loki, 'served', 2 * lines);
     const label = `endpoint="127.0.0.1:${loki.port}/one"`;
-    for (let wait = 0; ; wait += 1) {
-      const samples = samplesOf(await metricsPage({ port }));
-      if (samples.get(`holdfast_delivery_entries_total{${label}}`) === lines) break;
-      assert.ok(wait < 100, [...samples.keys()].join('\n'));
-      await setTimeout(50);
-    }
+    const name = `holdfast_delivery_entries_total{${label}}`;
+    await untilSamples({ port }, (samples) => samples.get(name) === lines);
   });
 });
+
+/** Waits until a page of metrics says so; the figures of endpoints are told once a second. */
+async function untilSamples(
+  place: MetricsPlace,
+  isSo: (samples: Map<string, number>) => boolean,
+): Promise<void> {
+  for (let wait = 0; wait < 200; wait += 1) {
+    if (isSo(samplesOf(await metricsPage(place)))) return;
+    await setTimeout(50);
+  }
+  assert.fail(await metricsPage(place));
+}
 
 /** All lines of a double, in the order in which they came. */
 function textsOf(double: LokiDouble): string[] {

@@ -153,8 +153,9 @@ describe('an endpoint that is down', () => {
     assert.deepEqual([sink.pushes.length, acked, rejected.length], [1, 0, 0]);
   });
 
-  it('never uses up attempts unless it is to give up', async () => {
-    sink.rule = (_push, index) => (index < 20 ? outage() : delivered);
+  it('never uses up attempts unless it is to give up, by outages or by limits', async () => {
+    const failures = [outage(), outage({ status: 503 }), outage({ cause: 'limit', status: 429 })];
+    sink.rule = (_push, index) => (index < 20 && failures[index % 3]) || delivered;
     const log = await begin(100, { retries: 2 });
     await until('all is acknowledged', () => acked === log.endLsn);
     assert.deepEqual(sink.texts, numbered(1, 100));
@@ -185,6 +186,17 @@ describe('an endpoint that is down', () => {
       assert.deepEqual(sink.texts, numbered(101, 110));
     });
   }
+
+  it('gives up at limits as well, if it is to give up at all', async () => {
+    sink.rule = () => outage({ cause: 'limit', status: 429 });
+    const log = await begin(100, { retries: 3, givesUp: true, maxLineBytes: 1 << 20 });
+    await until('all is acknowledged', () => acked === log.endLsn);
+    assert.equal(sink.pushes.length, 3);
+    assert.deepEqual(
+      rejected.map(({ line }) => line.toString()),
+      numbered(1, 100),
+    );
+  });
 
   it('with a limit below the size of a batch gets all, in smaller batches', async () => {
     sink.rule = (push) =>
