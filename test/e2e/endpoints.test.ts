@@ -3,10 +3,12 @@
  * way, each gets all that it takes, once and in order, and the counters of each add up.
  */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import Docker from 'dockerode';
 import { Engine } from '../../scripts/lib/engine.ts';
 import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
-import { printLines, runArgs } from './helpers/containers.ts';
+import { runArgs } from './helpers/containers.ts';
 import { Plugin } from './helpers/plugin.ts';
 
 const metricsUrl = 'http://127.0.0.1:9417/metrics';
@@ -17,6 +19,16 @@ const lines = containers * linesEach;
 const isRefusedByE = (index: number): boolean => index % 3 === 0;
 const refusedByE = Array.from({ length: containers }, (_, index) => index).filter(isRefusedByE);
 const freshMsMax = 2000;
+/**
+ * All containers together print twice as much a second as the endpoint that is limited takes,
+ * for ten seconds: as a burst it would be a figure of the machine whether another one keeps up.
+ */
+const portion = 500;
+const portionMs = 500;
+const printing = [
+  `BEGIN{for(i=1;i<=${linesEach};i++){print "n " i " ${'x'.repeat(90)}"`,
+  `if(i%${portion}==0&&i<${linesEach}){fflush();system("usleep ${portionMs * 1000}")}}}`,
+].join(';');
 
 const endpoints = {
   fine: new LokiDouble(),
@@ -53,26 +65,85 @@ function sumOf(samples: Samples, metric: string, endpoint: string): number {
   return sum;
 }
 
+/** What each endpoint got, refused, lacks and waits for, as the metrics say. */
+function accountsOf(samples: Samples): Account[] {
+  return names.map((name) => ({
+    name,
+    delivered: sumOf(samples, 'delivery_entries_total', name),
+    refused: sumOf(samples, 'delivery_rejected_entries_total', name),
+    waiting: sumOf(samples, 'delivery_backlog_entries', name),
+    missing: sumOf(samples, 'delivery_gap_frames_total', name),
+  }));
+}
+
+interface Account {
+  name: Name;
+  delivered: number;
+  refused: number;
+  waiting: number;
+  missing: number;
+}
+
+const refusedLines = refusedByE.length * linesEach;
+const refusedOf = (name: Name): number => (name === 'picky' ? refusedLines : 0);
+
+/** Waits until all of them are right; the figures of the threads are a second old at most. */
+async function untilAccounts(isRight: (account: Account) => boolean): Promise<Samples> {
+  const settled = Date.now() + 15_000;
+  for (;;) {
+    const samples = await scrape();
+    const accounts = accountsOf(samples);
+    if (accounts.every(isRight)) return samples;
+    if (Date.now() > settled) assert.fail(JSON.stringify(accounts, undefined, 1));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
 describe('six endpoints at once, five of them ill', () => {
   const engine = new Engine();
   const plugin = new Plugin(engine);
+  /** Of each container. */
+  let lateMs: number[] = [];
+  /** Containers look here whether they are to begin. */
+  let signalDirectory: string;
 
   before(async () => {
     for (const double of Object.values(endpoints)) await double.start();
     await engine.start();
     await engine.importTestImage();
+    signalDirectory = fs.mkdtempSync(`${engine.directory}/signal-`);
     const urls = names.map((name) => `loki-url.${name}=${endpoints[name].url}`);
     await plugin.create({ HOLDFAST_OPTS: urls.join(';'), LOKI_MAX_BACKOFF: '2s' });
     await endpoints.dead.setMode({ kind: 'down' });
     await endpoints.slow.setMode({ kind: 'slow', delayMs: 1000 });
     await endpoints.cutting.setMode({ kind: 'cut', at: 'answer', everyNth: 2 });
-    for (let index = 0; index < containers; index += 1) {
-      const labels = isRefusedByE(index) ? ',extra=1' : '';
-      const logOpts = { 'loki-external-labels': `container_name={{.Name}}${labels}` };
-      await engine.docker(...runArgs(nameOf(index), { logOpts }), ...printLines('n ', linesEach));
-    }
-    for (let index = 0; index < containers; index += 1) await engine.docker('wait', nameOf(index));
+    for (let index = 0; index < containers; index += 1) await startWaiting(index);
+    const arrivals = Array.from({ length: containers }, (_, index) => lateness(nameOf(index)));
+    fs.writeFileSync(`${signalDirectory}/go`, '');
+    lateMs = await Promise.all(arrivals);
   });
+
+  /** A container that begins to print when it is told to, so that all of them print at once. */
+  async function startWaiting(index: number): Promise<void> {
+    const labels = isRefusedByE(index) ? ',extra=1' : '';
+    const logOpts = { 'loki-external-labels': `container_name={{.Name}}${labels}` };
+    const [run = '', ...rest] = runArgs(nameOf(index), { logOpts });
+    const script = `until [ -e /signal/go ]; do usleep 20000; done; exec awk '${printing}'`;
+    const mount = ['--volume', `${signalDirectory}:/signal:ro`];
+    await engine.docker(run, ...mount, ...rest, 'sh', '-c', script);
+  }
+
+  /** How long after the end of a container the endpoint that is well has all of it. */
+  async function lateness(name: string): Promise<number> {
+    const container = new Docker({ socketPath: engine.socketPath }).getContainer(name);
+    const selector = { container_name: name };
+    const isWhole = (double: LokiDouble): boolean => double.count(selector) === linesEach;
+    await endpoints.fine.waitFor(isWhole, 120_000);
+    const arrivedMs = Date.now();
+    await container.wait();
+    const { State: state } = await container.inspect();
+    return arrivedMs - Date.parse(state.FinishedAt);
+  }
 
   after(async () => {
     await engine.dispose();
@@ -91,8 +162,10 @@ describe('six endpoints at once, five of them ill', () => {
     }
   }
 
-  it('the one that is well has everything within two seconds of printing', async () => {
-    await endpoints.fine.waitFor((double) => double.entries === lines, freshMsMax);
+  it('the one that is well has everything of each container within two seconds of its end', () => {
+    const late = lateMs.filter((ms) => ms > freshMsMax);
+    assert.deepEqual(late, [], `of ${lateMs.join(', ')} ms`);
+    assert.equal(endpoints.fine.entries, lines);
     assertWhole('fine');
   });
 
@@ -104,40 +177,76 @@ describe('six endpoints at once, five of them ill', () => {
   });
 
   it('one that refuses streams gets all others, and what it refused is kept aside', async () => {
-    const taken = lines - refusedByE.length * linesEach;
+    const taken = lines - refusedLines;
     await endpoints.picky.waitFor((double) => double.entries === taken, 60_000);
     assertWhole('picky', (index) => !isRefusedByE(index));
     for (const index of refusedByE) {
       assert.equal(endpoints.picky.count({ container_name: nameOf(index) }), 0);
     }
+    await untilAccounts(({ name, refused }) => refused === refusedOf(name));
+    const kept = await keptLines();
+    for (const index of refusedByE) {
+      const own = kept.get(nameOf(index)) ?? new Set();
+      assert.equal(own.size, linesEach, `${nameOf(index)} in rejected/`);
+    }
+    assert.equal(kept.size, refusedByE.length);
   });
 
-  it('the counters of each endpoint add up to what was printed', async () => {
-    const settled = Date.now() + 15_000;
-    for (;;) {
-      const samples = await scrape();
-      const sums = names.map((name) => {
-        const refused = sumOf(samples, 'delivery_rejected_entries_total', name);
-        return {
-          name,
-          delivered: sumOf(samples, 'delivery_entries_total', name),
-          refused,
-          waiting: sumOf(samples, 'delivery_backlog_entries', name),
-          missing: sumOf(samples, 'delivery_gap_frames_total', name),
-        };
-      });
-      const isRight = sums.every(({ name, delivered, refused, waiting, missing }) => {
-        const expected = name === 'picky' ? refusedByE.length * linesEach : 0;
-        return delivered + refused + waiting + missing === lines && refused === expected;
-      });
-      // The figures of the threads are a second old at most.
-      if (isRight) break;
-      if (Date.now() > settled) assert.fail(JSON.stringify(sums, undefined, 1));
-      await new Promise((resolve) => setTimeout(resolve, 250));
+  /** The lines in `rejected/`, by container; each stands there once. */
+  async function keptLines(): Promise<Map<string, Set<string>>> {
+    const directory = `${await plugin.statePath()}/wal/rejected`;
+    const kept = new Map<string, Set<string>>();
+    for (const file of fs.readdirSync(directory)) {
+      const rows = fs.readFileSync(`${directory}/${file}`, 'utf8').trimEnd().split('\n');
+      for (const row of rows.slice(1)) {
+        const entry = JSON.parse(row) as Record<'endpoint' | 'labels' | 'line' | 'reason', string>;
+        assert.deepEqual([entry.endpoint, entry.reason], ['picky', 'label_limit']);
+        const name = /container_name="(\w+)"/.exec(entry.labels)?.[1] ?? '';
+        const own = kept.get(name) ?? new Set();
+        kept.set(name, own);
+        assert.ok(!own.has(entry.line), `twice in rejected/: ${row}`);
+        own.add(entry.line);
+      }
     }
-    const samples = await scrape();
+    return kept;
+  }
+
+  it('the counters of each endpoint add up to what was printed', async () => {
+    const samples = await untilAccounts(
+      ({ name, delivered, refused, waiting, missing }) =>
+        delivered + refused + waiting + missing === lines &&
+        refused === refusedOf(name) &&
+        waiting === (name === 'dead' ? lines : 0),
+    );
+    assert.equal(samples.get('holdfast_captured_frames_total'), lines);
+    assert.equal(samples.get('holdfast_rejected_lost_entries_total'), 0);
     assert.equal(samples.get('holdfast_delivery_breaker_state{endpoint="dead",state="open"}'), 1);
     assert.equal(samples.get('holdfast_delivery_breaker_state{endpoint="fine",state="closed"}'), 1);
+  });
+
+  it('each of them was ill indeed, and its figures say how', async () => {
+    const { slow, limited, picky, cutting } = endpoints;
+    assert.ok((limited.counts().requestsByStatus['429'] ?? 0) > 0);
+    assert.ok((picky.counts().requestsByStatus['400'] ?? 0) > 0);
+    assert.ok(cutting.counts().cut > 0 && cutting.counts().duplicates > 0);
+    assert.ok(slow.counts().requests > 0);
+    const samples = await scrape();
+    const of = (metric: string, endpoint: Name, label: string): number =>
+      samples.get(`holdfast_delivery_${metric}{endpoint="${endpoint}",${label}}`) ?? Number.NaN;
+    for (const [name, cause] of [
+      ['dead', 'outage'],
+      ['cutting', 'outage'],
+      ['limited', 'limit'],
+    ] as const) {
+      for (const metric of ['retries_total', 'retried_entries_total', 'retried_bytes_total']) {
+        assert.ok(of(metric, name, `cause="${cause}"`) > 0, `${metric} of ${name}`);
+      }
+    }
+    const refusedBytes = of('rejected_bytes_total', 'picky', 'reason="label_limit"');
+    assert.ok(refusedBytes > refusedLines * 80, `${refusedBytes} bytes of refused lines`);
+    const quick = samples.get('holdfast_delivery_request_seconds_bucket{le="0.5",endpoint="slow"}');
+    assert.equal(quick, 0, 'no answer of the slow one came before its time');
+    assert.equal(sumOf(samples, 'delivery_retries_total', 'fine'), 0);
   });
 
   it('a dead one gets everything once it is back', async () => {
@@ -145,10 +254,14 @@ describe('six endpoints at once, five of them ill', () => {
     await endpoints.dead.setMode({ kind: 'up' });
     await endpoints.dead.waitFor((double) => double.entries === lines, 60_000);
     assertWhole('dead');
+    await untilAccounts(
+      ({ name, delivered, waiting, missing }) =>
+        delivered === endpoints[name].entries && waiting === 0 && missing === 0,
+    );
   });
 
-  it('no endpoint that was well got anything twice', () => {
-    for (const name of ['fine', 'slow'] as const) {
+  it('no endpoint that answered got anything twice', () => {
+    for (const name of ['fine', 'slow', 'limited', 'dead'] as const) {
       assert.equal(endpoints[name].counts().duplicates, 0, name);
     }
   });
