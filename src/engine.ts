@@ -20,6 +20,7 @@ import { DeliveryLink } from './driver/delivery-link.ts';
 import { createMetrics, type Metrics } from './metrics/registry.ts';
 import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import type { WalUsage } from './metrics/source.ts';
+import { StageSeries } from './metrics/stage-series.ts';
 import { requestSecondsBounds } from './shipper/queue-stats.ts';
 import { Delivery } from './threads/delivery.ts';
 import { History } from './threads/history.ts';
@@ -101,8 +102,10 @@ function assemble(settings: PluginSettings, log: Log, lock: WalLock): Parts {
       logReaders: history.readers,
     }),
     endpoints: () => delivery.stats(),
+    stages: () => stages.families(performance.now()),
   });
-  const delivery: Delivery = startDelivery(settings, log, counters, () => containers);
+  const stages = new StageSeries();
+  const delivery: Delivery = startDelivery(settings, log, { counters, stages }, () => containers);
   const link = new DeliveryLink({
     ...{ delivery, registry, log, env: process.env, host: os.hostname() },
     ...{ graceMs: settings.endpointGraceMs, now: () => clock.now() },
@@ -159,7 +162,7 @@ function hooksOf(link: DeliveryLink, history: History): ContainersHooks {
 function startDelivery(
   settings: PluginSettings,
   log: Log,
-  counters: WalCounters,
+  { counters, stages }: { counters: WalCounters; stages: StageSeries },
   containers: () => Containers,
 ): Delivery {
   const labels = new BoundedLabels(endpointLabelsMax);
@@ -172,6 +175,7 @@ function startDelivery(
       onReleased: (containerId) => containers().released(containerId),
       onLoss: (endpoint, reason, bytes, frames) =>
         counters.tell(labelOf(endpoint), reason, bytes, frames),
+      onMeasured: (deltas) => stages.take(deltas, performance.now()),
       onQuarantined: (bytes) => {
         counters.quarantinedBytes += bytes;
       },

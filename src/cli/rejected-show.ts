@@ -106,6 +106,9 @@ function asJson(entry: RejectedEntry): unknown {
     status: status ?? null,
     detail,
     labels,
+    ...(entry.metadata && {
+      metadata: Object.fromEntries(entry.metadata.map(({ name, value }) => [name, value])),
+    }),
     ...(isUtf8(line) ? { line: line.toString('utf8') } : { lineBase64: line.toString('base64') }),
   };
 }

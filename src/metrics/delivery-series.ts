@@ -55,6 +55,18 @@ export const endpointCounters: readonly EndpointSeries[] = [
     label: 'cause',
     read: (from) => Object.entries(from.retriedBytes),
   },
+  {
+    name: 'delivery_dropped_lines_total',
+    help: 'Lines that a stage dropped, or an option such as loki-drop-blank',
+    label: 'reason',
+    read: (from) => Object.entries(from.droppedLines),
+  },
+  {
+    name: 'delivery_stage_failures_total',
+    help: 'Lines that a stage failed at, and that went on without it',
+    label: 'stage',
+    read: (from) => Object.entries(from.failedLines),
+  },
 ];
 
 /** What is so at the moment of a scrape. */

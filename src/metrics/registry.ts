@@ -2,7 +2,7 @@
  * The metrics, as Prometheus reads them. All but two histograms are filled from plain numbers
  * at the moment of a scrape; nothing here may be called for each read or write.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type HistogramConfiguration, Registry } from 'prom-client';
 import { version } from '../base/version.ts';
 import {
   type EndpointSeries,
@@ -11,9 +11,10 @@ import {
   gapCounters,
   toldOf,
 } from './delivery-series.ts';
-import { type HistogramSample, histogramSamples } from './read-histogram.ts';
+import { type HistogramSample, histogramSamples, stageSamples } from './read-histogram.ts';
 import { counters, gauges, type Series, type Values } from './series.ts';
 import type { EndpointFigures, MetricsSource, WalTotals, WalUsage } from './source.ts';
+import type { StageFamily, StageSample } from './stage-series.ts';
 
 /** What can be told and observed. */
 export interface Metrics {
@@ -60,11 +61,42 @@ export function createMetrics(source: MetricsSource): Metrics {
       const usage = source.usage();
       const scrape = { totals: source.counters, usage, endpoints: source.endpoints() };
       for (const fill of fills) fill(scrape);
-      return registry.metrics();
+      return `${await registry.metrics()}${await stagePage(source.stages())}`;
     },
     observeSeal: (seconds) => observe(seal, seconds),
     observeSync: (seconds) => observe(sync, seconds),
   };
+}
+
+/** The metrics of users, in a registry of the moment: names and labels come and go. */
+async function stagePage(families: readonly StageFamily[]): Promise<string> {
+  const registry = new Registry();
+  for (const family of families) {
+    try {
+      addFamily(registry, family);
+    } catch {
+      // A name that the package refuses, such as a label `le`, costs no other metric.
+      registry.removeSingleMetric(family.metric.name);
+    }
+  }
+  return registry.metrics();
+}
+
+function addFamily(registry: Registry, { metric, samples }: StageFamily): void {
+  const { kind, name, help, buckets } = metric;
+  const labelNames = [...new Set(samples.flatMap(({ labels }) => Object.keys(labels)))];
+  const config = { name, help, labelNames, registers: [registry] };
+  if (kind === 'histogram') {
+    new GivenHistogram({ ...config, buckets: [...buckets] }, samples);
+    return;
+  }
+  if (kind === 'gauge') {
+    const gauge = new Gauge(config);
+    for (const { labels, value } of samples) gauge.set({ ...labels }, value);
+    return;
+  }
+  const counter = new Counter(config);
+  for (const { labels, value } of samples) counter.inc({ ...labels }, value);
 }
 
 /** What the process and its log have, without regard to endpoints. */
@@ -161,6 +193,23 @@ class ReadHistogram extends Histogram {
   async getForPromString(): Promise<object> {
     const { name, help } = this.#config;
     return { name, help, type: 'histogram', values: this.#samples, aggregator: 'sum' };
+  }
+}
+
+/** A histogram of a user, whose buckets were counted elsewhere. */
+class GivenHistogram extends Histogram {
+  readonly #page: object;
+
+  constructor(config: HistogramConfiguration<string>, samples: readonly StageSample[]) {
+    super(config);
+    const { name, help, buckets = [] } = config;
+    const values = samples.flatMap((sample) => stageSamples(name, buckets, sample));
+    this.#page = { name, help, type: 'histogram', values, aggregator: 'sum' };
+  }
+
+  /** What the package asks when it writes the page. */
+  async getForPromString(): Promise<object> {
+    return this.#page;
   }
 }
 

@@ -3,6 +3,7 @@
  * already: it must never touch the disk or walk what grows, because anybody on the host may ask.
  */
 import type { WalCounters } from '../base/wal-counters.ts';
+import type { StageFamily } from './stage-series.ts';
 
 /** The counters, for reading. */
 export type WalTotals = Readonly<Omit<WalCounters, 'gap' | 'gapGrew' | 'tell' | 'writeError'>>;
@@ -46,6 +47,9 @@ export interface EndpointFigures {
   readonly retries: Readonly<Record<string, number>>;
   readonly retriedEntries: Readonly<Record<string, number>>;
   readonly retriedBytes: Readonly<Record<string, number>>;
+  /** Lines that stages dropped, by reason, and those that a stage failed at, by stage. */
+  readonly droppedLines: Readonly<Record<string, number>>;
+  readonly failedLines: Readonly<Record<string, number>>;
   /** `buckets` are cumulative, one for each bound; `count` is all of them. */
   readonly requestSeconds: {
     readonly buckets: readonly number[];
@@ -71,4 +75,6 @@ export interface MetricsSource {
   usage(): WalUsage;
   /** No two of the same name. */
   endpoints(): readonly EndpointFigures[];
+  /** What `metrics` stages have measured. */
+  stages(): readonly StageFamily[];
 }

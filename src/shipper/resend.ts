@@ -4,7 +4,9 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { nextDelayMs } from '../base/backoff.ts';
+import { encodeMetadata } from '../encode/metadata.ts';
 import { PushBatch } from '../encode/push-batch.ts';
+import type { MetadataPair } from '../encode/push-reader.ts';
 import type { Rejected, SendResult, Sink, TooLarge } from '../sink/sink.ts';
 import type { EndpointOptions } from './endpoint-options.ts';
 import { isolate, type RefusedEntry } from './isolate.ts';
@@ -15,6 +17,9 @@ export interface Resent {
   /** Unix nanoseconds, in decimal. */
   readonly timestampNs: string;
   readonly line: Buffer;
+  readonly metadata?: readonly MetadataPair[];
+  /** Whom it was sent for; undefined: for nobody in particular. */
+  readonly tenantId?: string;
 }
 
 /** What to send with. */
@@ -53,12 +58,14 @@ export async function resend<Entry extends Resent>(
   try {
     for (let at = 0; at < entries.length; ) {
       const from = at;
+      const tenantId = entries[at]?.tenantId;
       batch.reset();
       for (; at < entries.length && batch.sizeBytes < options.endpoint.batchSizeBytes; at += 1) {
         const entry = entries[at];
+        if (entry?.tenantId !== tenantId) break;
         if (entry !== undefined) append(batch, entry);
       }
-      const keys = await sender.refusedOf(Buffer.from(batch.encode()));
+      const keys = await sender.refusedOf(Buffer.from(batch.encode()), tenantId);
       for (const entry of entries.slice(from, at)) {
         (keys.has(keyOf(entry)) ? refused : delivered).push(entry);
       }
@@ -71,11 +78,12 @@ export async function resend<Entry extends Resent>(
   return { delivered, refused };
 }
 
-function append(batch: PushBatch, { labels, timestampNs, line }: Resent): void {
+function append(batch: PushBatch, { labels, timestampNs, line, metadata = [] }: Resent): void {
   const time = BigInt(timestampNs);
   const nanos = ((time % billion) + billion) % billion;
   const seconds = Number((time - nanos) / billion);
-  batch.append(batch.stream(labels), seconds, Number(nanos), line, 0, line.length);
+  const pairs = encodeMetadata(metadata.map(({ name, value }) => [name, value]));
+  batch.append(batch.stream(labels), seconds, Number(nanos), line, 0, line.length, pairs);
 }
 
 const billion = 1_000_000_000n;
@@ -94,22 +102,25 @@ class PatientSender {
   }
 
   /** The keys of what is refused of a request. Throws Stopped. */
-  async refusedOf(request: Buffer): Promise<Set<string>> {
-    const first = await this.#verdictOf(request);
+  async refusedOf(request: Buffer, tenantId: string | undefined): Promise<Set<string>> {
+    const first = await this.#verdictOf(request, tenantId);
     if (first === undefined) return new Set();
     const send = async (piece: Buffer): Promise<SendResult> =>
-      (await this.#verdictOf(piece)) ?? { kind: 'delivered' };
+      (await this.#verdictOf(piece, tenantId)) ?? { kind: 'delivered' };
     const found = await isolate({ request, first, send });
     return new Set((found?.refused ?? []).map((entry) => keyOf(entry)));
   }
 
   /** Undefined: it is delivered. */
-  async #verdictOf(request: Buffer): Promise<Rejected | TooLarge | undefined> {
+  async #verdictOf(
+    request: Buffer,
+    tenantId: string | undefined,
+  ): Promise<Rejected | TooLarge | undefined> {
     const { sink, signal, endpoint, failuresMax } = this.#options;
     const body = sink.encode(request);
     for (;;) {
       if (signal.aborted) throw new Stopped('');
-      const result = await sink.send(body);
+      const result = await sink.send(body, tenantId);
       if (result.kind !== 'retry') {
         this.#failures = 0;
         return result.kind === 'delivered' ? undefined : result;

@@ -3,6 +3,7 @@
  * container belongs to one thread for ever, because its cursor file may have one writer only.
  */
 import type { Log } from '../base/log.ts';
+import type { MetricDelta } from '../pipeline/metric-deltas.ts';
 import type { StreamOptions } from '../shipper/endpoint-options.ts';
 import type { QueueStats } from '../shipper/queue-stats.ts';
 import { DeliveryThread } from './delivery-thread.ts';
@@ -19,6 +20,8 @@ export interface DeliveryEvents {
   onQuarantined(bytes: number): void;
   /** So many entries were refused by an endpoint and could not be kept. */
   onRejectedLost(entries: number): void;
+  /** `metrics` stages measured this. */
+  onMeasured?(deltas: readonly MetricDelta[]): void;
   onReleased(containerId: string): void;
 }
 
@@ -110,6 +113,9 @@ export class Delivery {
         break;
       case 'quarantined':
         this.#events.onQuarantined(message.bytes);
+        break;
+      case 'measured':
+        this.#events.onMeasured?.(message.deltas);
         break;
       case 'rejected-lost':
         this.#events.onRejectedLost(message.entries);

@@ -2,6 +2,7 @@
  * What crosses between the main thread and a delivery thread: plain data only, each message
  * told by its `kind`. Neither thread may assume that the other is alive when it posts.
  */
+import type { MetricDelta } from '../pipeline/metric-deltas.ts';
 import type { StreamOptions } from '../shipper/endpoint-options.ts';
 import type { QueueStats } from '../shipper/queue-stats.ts';
 import type { SealResult } from '../wal/index.ts';
@@ -40,6 +41,8 @@ export type FromShipper =
   | { kind: 'stats'; endpoints: QueueStats[]; rejectedBytes: number }
   /** So many entries were refused by an endpoint and could not be kept. */
   | { kind: 'rejected-lost'; entries: number }
+  /** What `metrics` stages measured since the last one. */
+  | { kind: 'measured'; deltas: readonly MetricDelta[] }
   | { kind: 'quarantined'; bytes: number }
   | { kind: 'released'; containerId: string }
   | { kind: 'closed' };

@@ -48,6 +48,7 @@ const shipper = new Shipper({
     post({ kind: 'loss', endpoint, reason, bytes, frames: frames ?? 0 }),
   onQuarantined: (bytes) => post({ kind: 'quarantined', bytes }),
   onRejected: keepRejected,
+  onMetrics: (deltas) => post({ kind: 'measured', deltas }),
 });
 
 let told: FromShipper | undefined;

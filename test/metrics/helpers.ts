@@ -6,12 +6,14 @@ import assert from 'node:assert/strict';
 import { type Log, silentLog } from '../../src/base/log.ts';
 import { WalCounters } from '../../src/base/wal-counters.ts';
 import type { EndpointFigures, MetricsSource, WalUsage } from '../../src/metrics/source.ts';
+import type { StageFamily } from '../../src/metrics/stage-series.ts';
 
 /** Counters and a state that a test changes at will. */
 export interface TestSource extends MetricsSource {
   readonly counters: WalCounters;
   now: WalUsage;
   ships: EndpointFigures[];
+  families: StageFamily[];
   asked: number;
 }
 
@@ -33,9 +35,11 @@ export function createSource(reasons: readonly string[] = ['disk', 'full']): Tes
       logReaders: 0,
     },
     ships: [],
+    families: [],
     asked: 0,
     requestSecondsBounds: [0.1, 1],
     endpoints: () => source.ships,
+    stages: () => source.families,
     usage: () => {
       source.asked += 1;
       return source.now;
@@ -57,6 +61,8 @@ export function figuresOf(
     retries: { outage: 0, limit: 0, settings: 0 },
     retriedEntries: { outage: 0, limit: 0, settings: 0 },
     retriedBytes: { outage: 0, limit: 0, settings: 0 },
+    droppedLines: {},
+    failedLines: {},
     requestSeconds: { buckets: [0, 0], sum: 0, count: 0 },
     ...{ backlogBytes: 0, backlogEntries: 0, backlogSeconds: 0 },
     ...{ inFlight: 0, breaker: 'closed', streams: 0 },

@@ -1,6 +1,7 @@
 /** Entries that are sent again: batches, verdicts, patience, and what is left when it ends. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { readMetadata, readPush } from '../../src/encode/push-reader.ts';
 import { type ResendResult, type Resent, resend } from '../../src/shipper/resend.ts';
 import type { SendResult, Sink } from '../../src/sink/sink.ts';
 import { decodePush } from '../helpers/logproto.ts';
@@ -14,6 +15,8 @@ class AnsweringSink implements Sink {
   readonly answer: Answer;
   readonly requests: string[][] = [];
   readonly times: string[] = [];
+  readonly tenants: (string | undefined)[] = [];
+  readonly bodies: Buffer[] = [];
   largestBytes = 0;
 
   constructor(answer: Answer) {
@@ -24,7 +27,9 @@ class AnsweringSink implements Sink {
     return request;
   }
 
-  async send(body: Buffer): Promise<SendResult> {
+  async send(body: Buffer, tenantId?: string): Promise<SendResult> {
+    this.tenants.push(tenantId);
+    this.bodies.push(body);
     const entries = decodePush(body).flatMap((stream) => stream.entries);
     const lines = entries.map(({ line }) => line.toString());
     this.times.push(...entries.map(({ seconds, nanos }) => `${seconds} ${nanos}`));
@@ -64,6 +69,27 @@ describe('resend', () => {
     assert.deepEqual(result, { delivered: given, refused: [] });
     assert.ok(sink.requests.length > 5 && sink.largestBytes < 4096 + 64);
     assert.equal(sink.requests.flat().length, 1000);
+  });
+
+  it('sends each for its own tenant, with its metadata', async () => {
+    const sink = new AnsweringSink(() => delivered);
+    const tenants = ['a', 'a', undefined, 'b', 'a'];
+    const metadata = [{ name: 'container_id', value: 'c1' }];
+    const given = entries(5).map((entry, index) => {
+      const tenantId = tenants[index];
+      return { ...entry, metadata, ...(tenantId && { tenantId }) };
+    });
+    assert.deepEqual((await run(sink, given)).delivered, given);
+    assert.deepEqual(sink.tenants, ['a', undefined, 'b', 'a']);
+    assert.deepEqual(
+      sink.requests.map((lines) => lines.length),
+      [2, 1, 1, 1],
+    );
+    for (const body of sink.bodies) {
+      for (const entry of (readPush(body) ?? []).flatMap((stream) => stream.entries)) {
+        assert.deepEqual(readMetadata(body, entry), metadata);
+      }
+    }
   });
 
   it('sends the very times, before 1970 too', async () => {

@@ -66,6 +66,8 @@ export interface Push {
   readonly streams: readonly DecodedStream[];
   readonly bytes: number;
   readonly body: Buffer;
+  /** Whom it is for, if not for the endpoint's own tenant. */
+  readonly tenantId: string | undefined;
   /** Undefined while it has no answer. */
   result: SendResult | undefined;
 }
@@ -101,8 +103,9 @@ export class TestSink implements Sink {
     return Buffer.from(request);
   }
 
-  async send(body: Buffer): Promise<SendResult> {
-    const push: Push = { streams: decodePush(body), bytes: body.length, body, result: undefined };
+  async send(body: Buffer, tenantId?: string): Promise<SendResult> {
+    const streams = decodePush(body);
+    const push: Push = { streams, bytes: body.length, body, tenantId, result: undefined };
     this.pushes.push(push);
     if (this.isClosed) return outage({ reason: 'closed' });
     this.#concurrent += 1;
