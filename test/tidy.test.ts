@@ -13,6 +13,7 @@ const top = path.resolve(import.meta.dirname, '..');
 /** A room may import itself, `base`, and what stands here; nobody may import `main.ts`. */
 const allowedRooms: Record<string, readonly string[]> = {
   base: [],
+  template: [],
   frame: [],
   pipeline: [],
   wal: [],
