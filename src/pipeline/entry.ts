@@ -87,6 +87,15 @@ export class Entry {
     this.#isChanged = true;
   }
 
+  /** Replaces the line by bytes, which nobody changes any more. */
+  setBytes(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#start = 0;
+    this.#end = bytes.length;
+    this.#text = undefined;
+    this.#isChanged = false;
+  }
+
   /** Bytes of the line, or about as many. */
   get lineBytes(): number {
     return this.#isChanged ? Buffer.byteLength(this.text) : this.#end - this.#start;

@@ -4,19 +4,31 @@
  * over for that line, and counted.
  */
 import type { Entry, LineStart } from './entry.ts';
+import { HeldChain } from './held-chain.ts';
 import type { PipelineCounts, StageCounts } from './pipeline-counts.ts';
-import type {
-  AnyStage,
-  BranchingStage,
-  HoldingStage,
-  PacingStage,
-  Stage,
-  StageState,
-  StatefulStage,
+import {
+  type AnyStage,
+  type BranchingStage,
+  type HoldingStage,
+  lateLinesMs,
+  type PacingStage,
+  type Stage,
+  type StageState,
+  type StatefulStage,
 } from './stage.ts';
+
+/** Far more than stages can hold; a stage that does not hand out what is due must not hang a stream. */
+const flushRoundsMax = 10_000;
 
 /** What the stateful stages remember, in their order. */
 export type PipelineState = readonly StageState[];
+
+/** From where on, and with what memory, lines are read again so that they give the same entries. */
+export interface ResumePoint {
+  /** Undefined: nothing is held, the next line is the one. */
+  readonly start: LineStart | undefined;
+  readonly state: PipelineState;
+}
 
 /** One stage and where entries go on behind it. */
 interface Link {
@@ -25,6 +37,8 @@ interface Link {
   /** Where a branching stage sends entries into; the last of them goes on to `next`. */
   readonly inner: readonly Link[];
   readonly next: Link | undefined;
+  /** The stage, if it has a memory that has to be kept by lines. */
+  remembers: StatefulStage | undefined;
 }
 
 /** What a pipeline is made of. */
@@ -40,9 +54,8 @@ export class Pipeline {
   readonly #counts: PipelineCounts;
   readonly #stateful: StatefulStage[] = [];
   readonly #holding: HoldingStage[] = [];
-  /** How many stateful stages stand before the first one that holds lines. */
-  #upstream = 0;
   readonly #pacing: PacingStage[] = [];
+  readonly #chain = new HeldChain();
   #output: (entry: Entry) => void = () => {};
 
   constructor({ stages, names, counts }: PipelineParts) {
@@ -50,6 +63,7 @@ export class Pipeline {
     const links = this.#link(stages, names, undefined);
     [this.#first] = links;
     this.#registerAll(links);
+    if (this.#holding.length > 0) rememberByLine(links);
   }
 
   /** Where entries go that come out. */
@@ -57,22 +71,18 @@ export class Pipeline {
     this.#output = take;
   }
 
-  /** Whether a line may be kept for later ones; then the state before each line matters. */
-  get mayHold(): boolean {
-    return this.#holding.length > 0;
-  }
-
-  /** Whether the line that begins there is the first of something that is held. */
-  holds(lsn: number): boolean {
-    for (const stage of this.#holding) {
-      for (const start of stage.held()) if (start.lsn === lsn) return true;
-    }
-    return false;
-  }
-
-  /** Sends an entry through all stages. */
+  /** Sends an entry through all stages. What waited long enough goes before it. */
   process(entry: Entry): void {
+    if (this.#holding.length === 0) {
+      this.#run(this.#first, entry);
+      return;
+    }
+    const { lsn, ordinal, capturedMs } = entry;
+    // A little less: what is due at this very time still waits for this line.
+    this.flush((capturedMs + lateLinesMs) * (1 - Number.EPSILON));
+    if (this.#chain.isTooLong(capturedMs)) this.flush();
     this.#run(this.#first, entry);
+    this.#chain.lineEnded({ lsn, ordinal }, capturedMs, this.#oldestHeld());
   }
 
   /** Bytes of lines that stages hold. */
@@ -80,15 +90,12 @@ export class Pipeline {
     return this.#holding.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   }
 
-  /** The oldest line that a stage holds. */
+  /**
+   * The line from which on all is to be read again when nothing that came out later is lost: the
+   * oldest one held, or one a little before it. Undefined: nothing is held.
+   */
   get heldStart(): LineStart | undefined {
-    let oldest: LineStart | undefined;
-    for (const stage of this.#holding) {
-      for (const start of stage.held()) {
-        if (oldest === undefined || start.lsn < oldest.lsn) oldest = start;
-      }
-    }
-    return oldest;
+    return this.#chain.start;
   }
 
   /** Unix milliseconds at which something that is held is to be handed out, or undefined. */
@@ -101,14 +108,20 @@ export class Pipeline {
     return dueAtMs;
   }
 
-  /** Hands out what is due at that time (Unix milliseconds), or everything. */
+  /**
+   * Hands out what is due at that time (Unix milliseconds), or everything. The time of a clock is
+   * right only when all is read that was printed until `lateLinesMs` before.
+   */
   flush(nowMs?: number): void {
-    for (const stage of this.#holding) stage.flush(nowMs);
+    if (nowMs === undefined) for (const stage of this.#holding) stage.flush();
+    else this.#flushDue(nowMs);
+    if (this.#oldestHeld() === undefined) this.#chain.clear();
   }
 
   /** Forgets what is held. */
   discard(): void {
     for (const stage of this.#holding) stage.discard();
+    this.#chain.clear();
   }
 
   /** Unix milliseconds until which no further line is wanted. */
@@ -116,16 +129,15 @@ export class Pipeline {
     return this.#pacing.reduce((until, stage) => Math.max(until, stage.pausedUntilMs(nowMs)), 0);
   }
 
-  /** What those stateful stages remember that stand before any stage that holds lines. */
-  stateBeforeHolding(): PipelineState {
-    return this.#stateful.slice(0, this.#upstream).map((stage) => stage.snapshot());
+  /** Where to begin again, when all that came out until now is settled. */
+  get resumePoint(): ResumePoint {
+    const state = this.#stateful.map((stage) => this.#chain.stateOf(stage) ?? stage.snapshot());
+    return { start: this.#chain.start, state };
   }
 
-  snapshot(): PipelineState {
-    return this.#stateful.map((stage) => stage.snapshot());
-  }
-
+  /** Goes back to what a resume point remembers; what is held is forgotten. */
   restore(state: PipelineState | undefined): void {
+    this.discard();
     this.#stateful.forEach((stage, index) => stage.restore(state?.[index]));
   }
 
@@ -148,7 +160,10 @@ export class Pipeline {
   #step(link: Link, entry: Entry): Link | undefined | false {
     const { stage } = link;
     try {
-      if (!('route' in stage)) return stage.process(entry) && link.next;
+      if (!('route' in stage)) {
+        if (link.remembers !== undefined) this.#chain.note(link.remembers, entry.lsn);
+        return stage.process(entry) && link.next;
+      }
       const route = stage.route(entry);
       if (route === 'drop') return false;
       return route === 'inner' ? (link.inner[0] ?? link.next) : link.next;
@@ -168,11 +183,36 @@ export class Pipeline {
     let next = behind;
     for (const stage of stages.toReversed()) {
       const inner = isBranching(stage) ? this.#link(stage.inner, names, next) : [];
-      const link: Link = { stage, name: names.get(stage) ?? '?', inner, next };
+      const link: Link = {
+        stage,
+        name: names.get(stage) ?? '?',
+        inner,
+        next,
+        remembers: undefined,
+      };
       links.unshift(link);
       next = link;
     }
     return links;
+  }
+
+  /** One time after another, so that it is the same whether a clock came by in between or not. */
+  #flushDue(nowMs: number): void {
+    for (let round = 0; round < flushRoundsMax; round += 1) {
+      const { dueAtMs } = this;
+      if (dueAtMs === undefined || dueAtMs > nowMs) return;
+      for (const stage of this.#holding) stage.flush(dueAtMs);
+    }
+  }
+
+  #oldestHeld(): LineStart | undefined {
+    let oldest: LineStart | undefined;
+    for (const stage of this.#holding) {
+      for (const start of stage.held()) {
+        if (oldest === undefined || start.lsn < oldest.lsn) oldest = start;
+      }
+    }
+    return oldest;
   }
 
   /** In the order of the pipeline: what one stage hands out, the next may hold. */
@@ -184,14 +224,18 @@ export class Pipeline {
   }
 
   #register(stage: Stage, next: Link | undefined): void {
-    if (isStateful(stage)) {
-      if (this.#holding.length === 0 && !isHolding(stage)) this.#upstream += 1;
-      this.#stateful.push(stage);
-    }
+    if (isStateful(stage)) this.#stateful.push(stage);
     if (isPacing(stage)) this.#pacing.push(stage);
     if (!isHolding(stage)) return;
     this.#holding.push(stage);
     stage.emit = (entry) => this.#run(next, entry);
+  }
+}
+
+function rememberByLine(links: readonly Link[]): void {
+  for (const link of links) {
+    rememberByLine(link.inner);
+    if (!isBranching(link.stage) && isStateful(link.stage)) link.remembers = link.stage;
   }
 }
 

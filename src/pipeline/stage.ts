@@ -7,6 +7,12 @@ import type { ConfigNode } from './config-node.ts';
 import type { Entry, LineStart } from './entry.ts';
 import type { PipelineCounts } from './pipeline-counts.ts';
 
+/**
+ * How long a line may be on its way between its time and its place in the log, in milliseconds:
+ * so much later than `dueAtMs` would need, so that a clock and the lines themselves say the same.
+ */
+export const lateLinesMs = 500;
+
 /** One step. */
 export interface Stage {
   /**
@@ -38,9 +44,16 @@ export interface HoldingStage extends Stage {
   readonly heldBytes: number;
   /** The first line of each thing that is held. */
   held(): Iterable<LineStart>;
-  /** Unix milliseconds from which on what is held waits for nothing any more; undefined: nothing is held. */
+  /**
+   * Unix milliseconds from which on something that is held waits for nothing any more, with
+   * `lateLinesMs` in it; undefined: nothing is held, or it waits for ever.
+   */
   readonly dueAtMs: number | undefined;
-  /** Hands out what was due at this time, in Unix milliseconds; everything without a time. */
+  /**
+   * Hands out what was due at this time, in Unix milliseconds; everything without a time. The
+   * pipeline calls it before each line with the line's own time. With the time of a clock it must
+   * only be called when all that was printed until `lateLinesMs` before has been read.
+   */
   flush(nowMs?: number): void;
   /** Forgets what is held: it will be read again. */
   discard(): void;
@@ -67,7 +80,7 @@ export interface StageContext {
   /** Where it counts what it drops and measures. */
   readonly counts: PipelineCounts;
   /** Says something to whoever starts the container; the place in the YAML is put before it. */
-  warn(node: ConfigNode, text: string): void;
+  readonly warn: (node: ConfigNode, text: string) => void;
   /** Makes the stages of a list, for a stage with stages of its own. Throws ConfigError. */
   compileStages(list: ConfigNode): AnyStage[];
 }
