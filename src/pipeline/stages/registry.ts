@@ -1,8 +1,16 @@
 /** The one table of stages: name in the YAML, and what makes it. */
 import type { StageCompiler } from '../stage.ts';
+import { compileLabelAllow, compileLabelDrop } from './label-lists.ts';
 import { compileLabels } from './labels.ts';
+import { compileStaticLabels } from './static-labels.ts';
+import { compileStructuredMetadata } from './structured-metadata.ts';
 
 /** See the module comment. */
 export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string, StageCompiler>([
+  ['labelallow', compileLabelAllow],
+  ['labeldrop', compileLabelDrop],
   ['labels', compileLabels],
+  ['non_indexed_labels', compileStructuredMetadata],
+  ['static_labels', compileStaticLabels],
+  ['structured_metadata', compileStructuredMetadata],
 ]);
