@@ -4,13 +4,18 @@ import { compileLabelAllow, compileLabelDrop } from './label-lists.ts';
 import { compileLabels } from './labels.ts';
 import { compileStaticLabels } from './static-labels.ts';
 import { compileStructuredMetadata } from './structured-metadata.ts';
+import { compileTenant } from './tenant.ts';
+import { refuseEventLogMessage, refuseGeoip } from './unfit.ts';
 
 /** See the module comment. */
 export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string, StageCompiler>([
+  ['eventlogmessage', refuseEventLogMessage],
+  ['geoip', refuseGeoip],
   ['labelallow', compileLabelAllow],
   ['labeldrop', compileLabelDrop],
   ['labels', compileLabels],
   ['non_indexed_labels', compileStructuredMetadata],
   ['static_labels', compileStaticLabels],
   ['structured_metadata', compileStructuredMetadata],
+  ['tenant', compileTenant],
 ]);
