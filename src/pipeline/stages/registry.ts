@@ -3,6 +3,7 @@ import type { StageCompiler } from '../stage.ts';
 import { compileDrop } from './drop.ts';
 import { compileLabelAllow, compileLabelDrop } from './label-lists.ts';
 import { compileLabels } from './labels.ts';
+import { compileLimit } from './limit.ts';
 import { compileMatch } from './match.ts';
 import { compileSampling } from './sampling.ts';
 import { compileStaticLabels } from './static-labels.ts';
@@ -18,6 +19,7 @@ export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string
   ['labelallow', compileLabelAllow],
   ['labeldrop', compileLabelDrop],
   ['labels', compileLabels],
+  ['limit', compileLimit],
   ['match', compileMatch],
   ['non_indexed_labels', compileStructuredMetadata],
   ['sampling', compileSampling],
