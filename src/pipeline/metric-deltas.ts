@@ -34,9 +34,17 @@ const seriesMax = 1000;
 
 /** See the module comment. */
 export class MetricDeltas {
+  readonly #definitions = new Map<string, MetricDefinition>();
   #series = new Map<string, MetricDelta>();
   /** Values that found no room. */
   lost = 0;
+
+  /** Makes a metric known; if there is one of that name, it stays, and is what comes back. */
+  define(definition: MetricDefinition): MetricDefinition {
+    const known = this.#definitions.get(definition.name) ?? definition;
+    this.#definitions.set(known.name, known);
+    return known;
+  }
 
   /** Adds to a counter or a gauge. */
   add(definition: MetricDefinition, labels: LabelSet, value: number): void {
@@ -79,8 +87,14 @@ export class MetricDeltas {
       return undefined;
     }
     const bucketCounts = definition.kind === 'histogram' ? [...definition.buckets, 0].fill(0) : [];
-    const delta = { definition, labels: [...labels], add: 0, set: undefined, bucketCounts };
+    const shown = [...labels].filter(([name]) => isShown(name, definition));
+    const delta = { definition, labels: shown, add: 0, set: undefined, bucketCounts };
     this.#series.set(key, delta);
     return delta;
   }
+}
+
+/** Labels that Prometheus keeps for itself are left out. */
+function isShown(name: string, { kind }: MetricDefinition): boolean {
+  return !name.startsWith('__') && !(kind === 'histogram' && name === 'le');
 }

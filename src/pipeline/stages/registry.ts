@@ -5,6 +5,7 @@ import { compileLabelAllow, compileLabelDrop } from './label-lists.ts';
 import { compileLabels } from './labels.ts';
 import { compileLimit } from './limit.ts';
 import { compileMatch } from './match.ts';
+import { compileMetrics } from './metrics.ts';
 import { compileSampling } from './sampling.ts';
 import { compileStaticLabels } from './static-labels.ts';
 import { compileStructuredMetadata } from './structured-metadata.ts';
@@ -21,6 +22,7 @@ export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string
   ['labels', compileLabels],
   ['limit', compileLimit],
   ['match', compileMatch],
+  ['metrics', compileMetrics],
   ['non_indexed_labels', compileStructuredMetadata],
   ['sampling', compileSampling],
   ['static_labels', compileStaticLabels],
