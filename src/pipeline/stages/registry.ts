@@ -6,6 +6,7 @@ import { compileLabels } from './labels.ts';
 import { compileLimit } from './limit.ts';
 import { compileMatch } from './match.ts';
 import { compileMetrics } from './metrics.ts';
+import { compileMultiline } from './multiline.ts';
 import { compileSampling } from './sampling.ts';
 import { compileStaticLabels } from './static-labels.ts';
 import { compileStructuredMetadata } from './structured-metadata.ts';
@@ -23,6 +24,7 @@ export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string
   ['limit', compileLimit],
   ['match', compileMatch],
   ['metrics', compileMetrics],
+  ['multiline', compileMultiline],
   ['non_indexed_labels', compileStructuredMetadata],
   ['sampling', compileSampling],
   ['static_labels', compileStaticLabels],
