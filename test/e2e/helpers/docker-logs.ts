@@ -1,5 +1,7 @@
 /** `docker logs` as a user runs it, stdout and stderr apart. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import type { Engine } from '../../../scripts/lib/engine.ts';
 
@@ -32,6 +34,28 @@ export async function dockerLogs(
       resolve({ stdout, stderr, code: error?.code ?? error?.signal ?? 0 });
     });
   });
+}
+
+/** One frame of the engine's answer: which stream, and what is on it. */
+export interface RawFrame {
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+/** All of a container's log over the engine's API: both streams in their order. */
+export async function rawLogs(engine: Engine, name: string): Promise<RawFrame[]> {
+  const path = `/containers/${name}/logs?stdout=1&stderr=1`;
+  const request = http.get({ socketPath: engine.socketPath, path, agent: false });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  const bytes = Buffer.concat((await response.toArray()) as Buffer[]);
+  const frames: RawFrame[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 8 + bytes.readUInt32BE(at + 4);
+    const stream = bytes[at] === 2 ? 'stderr' : 'stdout';
+    frames.push({ stream, text: bytes.toString('latin1', at + 8, end) });
+    at = end;
+  }
+  return frames;
 }
 
 /** A `docker logs --follow` that goes on until it is stopped or ends by itself. */

@@ -115,6 +115,11 @@ export class PausedLogs {
     assert.equal(this.#rest.length, 0, 'the answer ends amid a frame');
   }
 
+  /** Lets go of it, also when its test failed before its end. */
+  [Symbol.dispose](): void {
+    this.#response.destroy();
+  }
+
   /** Takes apart what comes: a stream's number, three zero bytes, a length, and the bytes. */
   #take(chunk: Buffer): void {
     this.#rest = Buffer.concat([this.#rest, chunk]);

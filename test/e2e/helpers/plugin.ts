@@ -45,10 +45,13 @@ export class Plugin {
     if (pairs.length > 0) await this.#engine.docker('plugin', 'set', this.name, ...pairs);
   }
 
-  /** Also right after dockerd gave the plugin up: for a moment the old one is in the way then. */
-  async enable(): Promise<void> {
+  /**
+   * Also right after dockerd gave the plugin up: for a moment the old one is in the way then.
+   * The timeout is that of dockerd for an answer of the plugin; 0 is none.
+   */
+  async enable(timeoutSeconds = 0): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const args = ['plugin', 'enable', '--timeout', '0', this.name];
+      const args = ['plugin', 'enable', '--timeout', String(timeoutSeconds), this.name];
       const { status, stderr } = await this.#engine.tryDocker(...args);
       // dockerd may have said no and have brought it up all the same, when the old one went.
       if (status === 0 || stderr.includes('already enabled')) return;
