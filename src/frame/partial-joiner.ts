@@ -81,6 +81,12 @@ export class PartialJoiner {
     return this.#open[isStderr ? 1 : 0]?.length ?? 0;
   }
 
+  /** Where the open line of this source starts, or undefined. */
+  startOf(isStderr: boolean): PieceStart | undefined {
+    const line = this.#open[isStderr ? 1 : 0];
+    return line && { lsn: line.startLsn, ordinal: line.startOrdinal };
+  }
+
   /**
    * A frame came that is not marked partial. Returns true when it was taken as the end of an
    * open line: engines before 19.03 give pieces no id and leave the mark off the last one.
@@ -114,14 +120,6 @@ export class PartialJoiner {
   /** How many bytes all open lines have so far. */
   get openBytes(): number {
     return this.openLength(false) + this.openLength(true);
-  }
-
-  /** Where the oldest open piece starts, or undefined when no line is open. */
-  get openStart(): PieceStart | undefined {
-    const [out, err] = this.#open;
-    const oldest =
-      out === undefined || (err !== undefined && err.startLsn < out.startLsn) ? err : out;
-    return oldest && { lsn: oldest.startLsn, ordinal: oldest.startOrdinal };
   }
 
   /** When the oldest open line was opened, or undefined. */

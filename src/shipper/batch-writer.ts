@@ -10,7 +10,6 @@ import { TimeChain } from './time-chain.ts';
 
 /** Where and when a line goes. */
 export interface LinePlace {
-  readonly isStderr: boolean;
   readonly seconds: number;
   readonly nanos: number;
   /** The number of its first frame. */
@@ -28,8 +27,8 @@ const entryOverheadBytes = 32;
 
 /** See the module comment. */
 export class BatchWriter {
-  /** Times given out, of standard output and of standard error. */
-  readonly chains: readonly [TimeChain, TimeChain] = [new TimeChain(), new TimeChain()];
+  /** Times given out. Standard output and error share it: they may have the same labels. */
+  readonly times = new TimeChain();
   readonly #lines: LineRule;
   #target: FillTarget | undefined;
   /** The streams of the plain lines in this batch; below zero while they are not in it. */
@@ -76,7 +75,7 @@ export class BatchWriter {
     end: number,
   ): void {
     if (end - start > this.#lines.maxLineBytes) {
-      const place = { isStderr, seconds, nanos, ordinal, labels, metadata, tenantId: undefined };
+      const place = { seconds, nanos, ordinal, labels, metadata, tenantId: undefined };
       this.#long(place, bytes.subarray(start, end));
       return;
     }
@@ -87,7 +86,7 @@ export class BatchWriter {
       if (isStderr) this.#stderr = handle;
       else this.#stdout = handle;
     }
-    const chain = this.chains[isStderr ? 1 : 0];
+    const chain = this.times;
     chain.next(seconds, nanos, ordinal);
     push.append(handle, chain.seconds, chain.nanos, bytes, start, end, metadata);
   }
@@ -99,9 +98,9 @@ export class BatchWriter {
   }
 
   #append(place: LinePlace, bytes: Uint8Array, start: number, end: number): void {
-    const { isStderr, seconds, nanos, ordinal, labels, metadata, tenantId } = place;
+    const { seconds, nanos, ordinal, labels, metadata, tenantId } = place;
     const push = this.#pushOf(tenantId);
-    const chain = this.chains[isStderr ? 1 : 0];
+    const chain = this.times;
     chain.next(seconds, nanos, ordinal);
     push.append(push.stream(labels), chain.seconds, chain.nanos, bytes, start, end, metadata);
   }
@@ -118,9 +117,9 @@ export class BatchWriter {
     );
   }
 
-  #refuse({ isStderr, labels, metadata, tenantId, ...at }: LinePlace, line: Uint8Array): void {
+  #refuse({ labels, metadata, tenantId, ...at }: LinePlace, line: Uint8Array): void {
     const target = this.#filling();
-    const chain = this.chains[isStderr ? 1 : 0];
+    const chain = this.times;
     chain.next(at.seconds, at.nanos, at.ordinal);
     const { seconds, nanos } = chain;
     const kept = { labels, metadata, tenantId, line: Buffer.from(line) };

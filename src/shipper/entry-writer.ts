@@ -70,8 +70,7 @@ export class EntryWriter {
 
   /** What it needs to go on from here in the same way. */
   get state(): SourceState {
-    const [stdout, stderr] = this.#writer.chains;
-    return { chains: [stdout.state, stderr.state], stages: this.pipeline?.snapshot() ?? [] };
+    return { times: this.#writer.times.state, stages: this.pipeline?.resumePoint.state ?? [] };
   }
 
   /** Goes back to a state. What is held is let go of: it will be read again. */
@@ -130,10 +129,10 @@ export class EntryWriter {
 
   /** What the pipeline makes of a line. */
   #output(entry: Entry): void {
-    const { tenantId, isStderr, seconds, nanos, ordinal } = entry;
+    const { tenantId, seconds, nanos, ordinal } = entry;
     const labels = entry.labels.selector;
     const metadata = this.#metadataOf(entry);
-    const place = { isStderr, seconds, nanos, ordinal, labels, metadata, tenantId };
+    const place = { seconds, nanos, ordinal, labels, metadata, tenantId };
     entry.takeLine((bytes, start, end) => this.#writer.write(place, bytes, start, end));
   }
 
@@ -144,8 +143,8 @@ export class EntryWriter {
     return encodeMetadata(new Map([...run.pairs, ...metadata]));
   }
 
-  #setState(state: Parameters<typeof restoreChains>[1] | undefined): void {
-    restoreChains(this.#writer, state);
+  #setState(state: ReturnType<typeof decodeState> | SourceState): void {
+    this.#writer.times.restore(state?.times);
     this.pipeline?.restore(state?.stages);
   }
 
@@ -153,13 +152,4 @@ export class EntryWriter {
     this.#run = this.#runs.at(lsn);
     this.#writer.forgetStreams();
   }
-}
-
-function restoreChains(
-  { chains }: BatchWriter,
-  state:
-    | { chains: readonly (readonly number[])[]; stages: readonly (readonly number[])[] }
-    | undefined,
-): void {
-  chains.forEach((chain, index) => chain.restore(state?.chains[index]));
 }

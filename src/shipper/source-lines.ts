@@ -9,14 +9,26 @@ import type { StageCounts } from '../pipeline/pipeline-counts.ts';
 import type { StreamRun } from '../pipeline/plan.ts';
 import { EntryWriter, type EntryWriterOptions, type LineFacts } from './entry-writer.ts';
 import type { FillTarget } from './fill-target.ts';
-import { type HeldMark, HeldMarks } from './held-marks.ts';
 import { encodeState, type SourceState } from './source-state.ts';
+import type { ChainState } from './time-chain.ts';
+
+/** From where on all can be done again when what went out until then is settled. */
+export interface ResumeMark {
+  readonly lsn: number;
+  /** How many frames of the stream end before it. */
+  readonly ordinal: number;
+  readonly state: SourceState;
+}
 
 /** See the module comment. */
 export class SourceLines {
   readonly #entries: EntryWriter;
   readonly #joiner: PartialJoiner;
-  readonly #marks = new HeldMarks();
+  /** Where to begin again while a line of standard output, or of standard error, waits for pieces. */
+  readonly #openMarks: [ResumeMark | undefined, ResumeMark | undefined] = [undefined, undefined];
+  /** The times given out where the pipeline would begin again, and where that is. */
+  #heldLsn = -1;
+  #heldTimes: ChainState | undefined;
   readonly #budget: PartialBudget;
   /** Bytes that stages hold, as the budget knows of them. */
   #stageBytes = 0;
@@ -70,7 +82,7 @@ export class SourceLines {
   discard(): void {
     this.#joiner.discard();
     this.#entries.pipeline?.discard();
-    this.#marks.clear();
+    this.#heldLsn = -1;
     this.#countHeld();
   }
 
@@ -85,14 +97,20 @@ export class SourceLines {
     return this.#entries.takeCounts();
   }
 
-  /** Where the oldest line begins, before `lsn`, that is not in a batch although it was read. */
-  heldBefore(lsn: number): HeldMark | undefined {
-    const open = this.#joiner.openStart;
-    const held = this.#entries.pipeline?.heldStart;
-    const start = open !== undefined && (held === undefined || open.lsn < held.lsn) ? open : held;
-    if (start === undefined || start.lsn >= lsn) return undefined;
-    const mark = this.#marks.oldest(start.lsn);
-    return mark ?? { lsn: start.lsn, ordinal: start.ordinal, state: this.state };
+  /** Where to begin again; undefined: where the next line begins, with the state of now. */
+  get resumeMark(): ResumeMark | undefined {
+    const stdout = this.#joiner.startOf(false) && this.#openMarks[0];
+    const stderr = this.#joiner.startOf(true) && this.#openMarks[1];
+    return older(older(stdout, stderr), this.#stageMark());
+  }
+
+  /** The same, without regard to lines that wait for pieces. */
+  #stageMark(): ResumeMark | undefined {
+    const point = this.#entries.pipeline?.resumePoint;
+    if (point?.start === undefined) return undefined;
+    const { lsn, ordinal } = point.start;
+    const times = this.#heldTimes ?? this.state.times;
+    return { lsn, ordinal, state: { times, stages: point.state } };
   }
 
   /** Monotonic milliseconds at which something that is held must be looked at, or undefined. */
@@ -123,8 +141,7 @@ export class SourceLines {
   takeFrame(bytes: Uint8Array, view: FrameView, lsn: number, ordinal: number): void {
     const joiner = this.#joiner;
     if (view.partial) {
-      this.#marks.note(lsn, ordinal, this.state);
-      joiner.add(bytes, view, { lsn, ordinal }, this.#nowMs);
+      this.#takePiece(bytes, view, lsn, ordinal);
     } else if (!joiner.isOpen || !joiner.endOpenLine(bytes, view)) {
       this.#take(view, lsn, ordinal, bytes, view.lineStart, view.lineEnd);
     }
@@ -179,6 +196,14 @@ export class SourceLines {
     this.#stageBytes = stageBytes;
   }
 
+  #takePiece(bytes: Uint8Array, view: FrameView, lsn: number, ordinal: number): void {
+    // A block that stages hold began before this line, and may be out before it has its end.
+    const mark = this.#stageMark() ?? { lsn, ordinal, state: this.state };
+    this.#joiner.add(bytes, view, { lsn, ordinal }, this.#nowMs);
+    const isFirst = this.#joiner.startOf(view.isStderr)?.lsn === lsn;
+    if (isFirst) this.#openMarks[view.isStderr ? 1 : 0] = mark;
+  }
+
   /** One whole line. */
   #take(
     line: LineFacts,
@@ -189,17 +214,15 @@ export class SourceLines {
     end: number,
   ): void {
     const entries = this.#entries;
-    const { pipeline } = entries;
-    if (pipeline?.mayHold !== true) {
-      entries.append(line, lsn, ordinal, bytes, start, end);
-      return;
-    }
-    const before = pipeline.stateBeforeHolding();
     entries.append(line, lsn, ordinal, bytes, start, end);
-    if (!pipeline.holds(lsn)) return;
-    const { chains, stages } = entries.state;
-    // What is behind the stage that holds it has not met the line yet.
-    const state = { chains, stages: [...before, ...stages.slice(before.length)] };
-    this.#marks.note(lsn, ordinal, state);
+    const held = entries.pipeline?.heldStart;
+    if (held === undefined || held.lsn === this.#heldLsn) return;
+    // All that came before is out, and nothing that comes from here on.
+    this.#heldLsn = held.lsn;
+    this.#heldTimes = entries.state.times;
   }
+}
+
+function older(a: ResumeMark | undefined, b: ResumeMark | undefined): ResumeMark | undefined {
+  return a === undefined || (b !== undefined && b.lsn < a.lsn) ? b : a;
 }

@@ -14,8 +14,8 @@ import type { ChainState } from './time-chain.ts';
 
 /** See the module comment. Never changed once made. */
 export interface SourceState {
-  /** Of standard output and of standard error. */
-  readonly chains: readonly [ChainState, ChainState];
+  /** Times given out. */
+  readonly times: ChainState;
   readonly stages: PipelineState;
 }
 
@@ -33,7 +33,7 @@ export function encodeState(state: SourceState, pipelineMark: number): Buffer {
   bytes[0] = version;
   bytes.writeUInt32LE(pipelineMark, 1);
   let at = headBytes;
-  for (const numbers of [...state.chains, ...state.stages]) {
+  for (const numbers of [state.times, ...state.stages]) {
     if (at + 1 + numbers.length * 8 > bytes.length) break;
     bytes[at++] = numbers.length;
     for (const value of numbers) at = bytes.writeDoubleLE(value, at);
@@ -45,7 +45,7 @@ export function encodeState(state: SourceState, pipelineMark: number): Buffer {
 export function decodeState(
   bytes: Uint8Array | undefined,
   pipelineMark: number,
-): { chains: number[][]; stages: number[][] } | undefined {
+): { times: number[] | undefined; stages: number[][] } | undefined {
   if (bytes === undefined || bytes.length < headBytes || bytes[0] !== version) return undefined;
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const lists: number[][] = [];
@@ -57,5 +57,5 @@ export function decodeState(
     at += count * 8;
   }
   const isSame = view.readUInt32LE(1) === pipelineMark;
-  return { chains: lists.slice(0, 2), stages: isSame ? lists.slice(2) : [] };
+  return { times: lists[0], stages: isSame ? lists.slice(1) : [] };
 }

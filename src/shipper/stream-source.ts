@@ -121,7 +121,7 @@ export class StreamSource implements FrameHandler {
   /** Everything before this is in batches; an endpoint that has those may let go of it. */
   get position(): SourceMark {
     const place = { ...this.#place };
-    const held = this.#lines.heldBefore(this.#lsn);
+    const held = this.#lines.resumeMark;
     const lsn = held?.lsn ?? this.#lsn;
     const ordinal = held?.ordinal ?? this.#ordinal.value;
     const sourceState = held?.state ?? this.#lines.state;

@@ -6,6 +6,7 @@
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { PushBatch } from '../../src/encode/push-batch.ts';
+import type { PipelineText } from '../../src/pipeline/plan.ts';
 import type { FillTarget, ToldLoss } from '../../src/shipper/fill-target.ts';
 import type { LineRule } from '../../src/shipper/long-lines.ts';
 import {
@@ -21,7 +22,7 @@ import {
 } from '../../src/wal/index.ts';
 import { encodeFrame } from '../helpers/frames.ts';
 import { decodePush } from '../helpers/logproto.ts';
-import { rulesOf } from '../helpers/runs.ts';
+import { plainPipeline, runsOf } from '../helpers/runs.ts';
 import { StreamBench } from '../helpers/stream-bench.ts';
 
 /** One entry as an endpoint gets it. */
@@ -63,6 +64,7 @@ export class SourceBench {
   readonly files = new SegmentFiles(disk);
   /** One stream for both, so that batches show the order of all entries. */
   labels = { stdout: '{all="1"}', stderr: '{all="1"}' };
+  pipeline: PipelineText = plainPipeline;
   lines: LineRule = { maxLineBytes: 8 << 20, longLines: 'truncate' };
 
   constructor(segmentBytesMax = 1 << 20) {
@@ -115,7 +117,8 @@ export class SourceBench {
       directory,
       reader: this.bench.reader(this.files),
       committed,
-      ...rulesOf(this.labels),
+      runs: runsOf(this.labels),
+      pipeline: this.pipeline,
       lines: this.lines,
       budget: { heldBytes: 0 },
       log: silentLog,
