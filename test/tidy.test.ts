@@ -45,6 +45,7 @@ const doors: Record<string, readonly string[]> = {
   dockerode: ['src/cli/find-wal.ts'],
   express: ['src/driver/server.ts'],
   undici: ['src/sink/loki-http.ts'],
+  jmespath: ['src/pipeline/stages/jmespath.ts'],
   snappy: ['src/encode/snappy.ts'],
   pino: ['src/base/log.ts'],
   'prom-client': ['src/metrics/registry.ts'],
