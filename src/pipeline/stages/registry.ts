@@ -1,6 +1,8 @@
 /** The one table of stages: name in the YAML, and what makes it. */
 import type { StageCompiler } from '../stage.ts';
+import { compileCri } from './cri.ts';
 import { compileDecolorize } from './decolorize.ts';
+import { compileDocker } from './docker.ts';
 import { compileDrop } from './drop.ts';
 import { compileJson } from './json.ts';
 import { compileLabelAllow, compileLabelDrop } from './label-lists.ts';
@@ -17,11 +19,14 @@ import { compileSampling } from './sampling.ts';
 import { compileStaticLabels } from './static-labels.ts';
 import { compileStructuredMetadata } from './structured-metadata.ts';
 import { compileTenant } from './tenant.ts';
+import { compileTimestamp } from './timestamp.ts';
 import { refuseEventLogMessage, refuseGeoip } from './unfit.ts';
 
 /** See the module comment. */
 export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string, StageCompiler>([
+  ['cri', compileCri],
   ['decolorize', compileDecolorize],
+  ['docker', compileDocker],
   ['drop', compileDrop],
   ['eventlogmessage', refuseEventLogMessage],
   ['geoip', refuseGeoip],
@@ -42,4 +47,5 @@ export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string
   ['static_labels', compileStaticLabels],
   ['structured_metadata', compileStructuredMetadata],
   ['tenant', compileTenant],
+  ['timestamp', compileTimestamp],
 ]);

@@ -1,0 +1,83 @@
+/**
+ * The last known time of each stream, for lines whose own cannot be read. Bounded: the stream that
+ * was quiet the longest is forgotten first. It is told apart by a hash of its labels, so that all
+ * of it is numbers, which can be kept beside a position in the log.
+ */
+import type { LabelSet } from '../label-set.ts';
+import type { StageState } from '../stage.ts';
+import type { Stamp } from './timestamp-formats.ts';
+
+/** Streams that are remembered. */
+const streamsMax = 1000;
+
+/** See the module comment. */
+export class LastTimes {
+  /** From the longest quiet one on. */
+  readonly #times = new Map<number, Stamp>();
+  readonly #keys = new WeakMap<LabelSet, number>();
+  #newestKey: number | undefined;
+
+  /** The time of a stream, which may be changed; undefined: none is known. */
+  get(labels: LabelSet): Stamp | undefined {
+    const key = this.#keyOf(labels);
+    const time = this.#times.get(key);
+    if (time !== undefined && key !== this.#newestKey) this.#moveToEnd(key, time);
+    return time;
+  }
+
+  set(labels: LabelSet, { seconds, nanos }: Stamp): void {
+    const time = this.get(labels);
+    if (time !== undefined) {
+      time.seconds = seconds;
+      time.nanos = nanos;
+      return;
+    }
+    const [oldest] = this.#times.keys();
+    if (this.#times.size >= streamsMax && oldest !== undefined) this.#times.delete(oldest);
+    this.#moveToEnd(this.#keyOf(labels), { seconds, nanos });
+  }
+
+  /** Three numbers for each stream, from the longest quiet one on. */
+  snapshot(): StageState {
+    return [...this.#times].flatMap(([key, { seconds, nanos }]) => [key, seconds, nanos]);
+  }
+
+  /** Goes back; to nothing for what is no snapshot. */
+  restore(state: StageState | undefined): void {
+    this.#times.clear();
+    this.#newestKey = undefined;
+    if (state === undefined || state.length % 3 !== 0 || state.length > 3 * streamsMax) return;
+    if (!state.every((value) => Number.isSafeInteger(value))) return;
+    for (let at = 0; at < state.length; at += 3) {
+      const [key = 0, seconds = 0, nanos = 0] = state.slice(at, at + 3);
+      this.#moveToEnd(key, { seconds, nanos });
+    }
+  }
+
+  #moveToEnd(key: number, time: Stamp): void {
+    this.#times.delete(key);
+    this.#times.set(key, time);
+    this.#newestKey = key;
+  }
+
+  #keyOf(labels: LabelSet): number {
+    const known = this.#keys.get(labels);
+    if (known !== undefined) return known;
+    const key = hash(labels.selector);
+    this.#keys.set(labels, key);
+    return key;
+  }
+}
+
+/** 53 bits of a text: two chains of FNV-1a with different starts. */
+function hash(text: string): number {
+  let low = 0x811c9dc5;
+  let high = 0x1b873593;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    low = Math.imul(low ^ code, 0x01000193);
+    high = Math.imul(high ^ code, 0x5bd1e995);
+    high ^= high >>> 13;
+  }
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+}
