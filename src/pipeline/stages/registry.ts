@@ -15,9 +15,11 @@ import { compileMultiline } from './multiline.ts';
 import { compileOutput } from './output.ts';
 import { compilePack } from './pack.ts';
 import { compileRegexStage } from './regex.ts';
+import { compileReplace } from './replace.ts';
 import { compileSampling } from './sampling.ts';
 import { compileStaticLabels } from './static-labels.ts';
 import { compileStructuredMetadata } from './structured-metadata.ts';
+import { compileTemplateStage } from './template.ts';
 import { compileTenant } from './tenant.ts';
 import { compileTimestamp } from './timestamp.ts';
 import { refuseEventLogMessage, refuseGeoip } from './unfit.ts';
@@ -43,9 +45,11 @@ export const stageCompilers: ReadonlyMap<string, StageCompiler> = new Map<string
   ['output', compileOutput],
   ['pack', compilePack],
   ['regex', compileRegexStage],
+  ['replace', compileReplace],
   ['sampling', compileSampling],
   ['static_labels', compileStaticLabels],
   ['structured_metadata', compileStructuredMetadata],
+  ['template', compileTemplateStage],
   ['tenant', compileTenant],
   ['timestamp', compileTimestamp],
 ]);
