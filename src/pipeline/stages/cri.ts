@@ -18,7 +18,13 @@ import { joinedLineBytesMax, openPartialAgeMsMax } from '../../base/limits.ts';
 import { parseByteSize } from '../../base/values.ts';
 import type { ConfigNode } from '../config-node.ts';
 import type { Entry, LineStart } from '../entry.ts';
-import type { HoldingStage, StageContext, StageState, StatefulStage } from '../stage.ts';
+import {
+  type HoldingStage,
+  lateLinesMs,
+  type StageContext,
+  type StageState,
+  type StatefulStage,
+} from '../stage.ts';
 import { extractLabels } from './source.ts';
 import { FudgingTimestamp } from './timestamp.ts';
 import { stampReader } from './timestamp-formats.ts';
@@ -156,7 +162,7 @@ class CriStage implements HoldingStage, StatefulStage {
     this.#heldBytes += bytes;
     this.#lines.set(entry.labels.selector, {
       start: { lsn, ordinal },
-      dueAtMs: capturedMs + openPartialAgeMsMax,
+      dueAtMs: capturedMs + openPartialAgeMsMax + lateLinesMs,
       entry: entry.copy(),
       text,
       bytes,

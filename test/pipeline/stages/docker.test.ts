@@ -31,7 +31,7 @@ test('goes on from the last known time, and from a snapshot', () => {
   const nanos = runThrough(test, lines).shipped.map((each) => each.nanos);
   assert.deepEqual(nanos, [844_351_500, 844_351_501]);
   const again = compilePipeline('- docker:\n');
-  again.pipeline.restore(test.pipeline.snapshot());
+  again.pipeline.restore(test.pipeline.resumePoint.state);
   assert.deepEqual(
     runThrough(again, lines.slice(1)).shipped.map((each) => each.nanos),
     [844_351_502],

@@ -177,7 +177,7 @@ test('does the same again from a snapshot, and begins anew from what is none', (
   const b = { labels: { app: 'b' } };
   lines(a, '2019-10-01T01:02:03Z', 'x');
   lines(b, '2019-10-01T01:02:04Z');
-  const state = test.pipeline.snapshot();
+  const state = test.pipeline.resumePoint.state;
   const next = [lines(a, 'x', 'x'), lines(b, 'x')];
   assert.deepEqual(next, [
     ['1569891723.000000002', '1569891723.000000003'],
@@ -187,13 +187,13 @@ test('does the same again from a snapshot, and begins anew from what is none', (
   assert.deepEqual([lines(a, 'x', 'x'), lines(b, 'x')], next);
   const again = compilePipeline(stage('format: RFC3339'));
   again.pipeline.restore(JSON.parse(JSON.stringify(state)) as typeof state);
-  assert.deepEqual(again.pipeline.snapshot(), state);
+  assert.deepEqual(again.pipeline.resumePoint.state, state);
   for (const none of [undefined, [], [[1]], [[1, 2, Number.NaN]], [Array(6000).fill(1)]]) {
     test.pipeline.restore(none);
     assert.deepEqual(lines(a, 'x'), ['1'], JSON.stringify(none)?.slice(0, 50));
   }
   assert.deepEqual(
-    compilePipeline(stage('format: ANSIC, action_on_failure: skip')).pipeline.snapshot(),
+    compilePipeline(stage('format: ANSIC, action_on_failure: skip')).pipeline.resumePoint.state,
     [],
   );
 });
@@ -210,7 +210,7 @@ test('remembers 1,000 sets of labels, and forgets the one that was quiet the lon
   send(1000, '2019-10-01T01:02:03Z');
   assert.equal(send(1, 'x'), 1);
   assert.equal(send(0, 'x'), 1_569_891_723);
-  assert.equal(test.pipeline.snapshot()[0]?.length, 3000);
+  assert.equal(test.pipeline.resumePoint.state[0]?.length, 3000);
 });
 
 test('survives hostile lines', () => {
