@@ -18,8 +18,8 @@ export interface CaptureEvents {
   onAppended(bytes: number): void;
   /** dockerd has gone from this FIFO without stopping it; it is closed. */
   onFifoEnded(path: string): void;
-  /** The first byte of a FIFO is about to enter the stream. */
-  onEntered?(): void;
+  /** The first byte of a FIFO is about to enter the stream, at this position or right behind it. */
+  onEntered?(fromLsn: number): void;
 }
 
 /** What a capture needs; `now` is Unix milliseconds. */
@@ -91,6 +91,11 @@ export class ContainerCapture implements FifoEvents {
   /** Whether any byte came from a FIFO; asked when it is gone, and forgotten then. */
   forgetOutputOf(path: string): boolean {
     return this.#entered.delete(basename(path));
+  }
+
+  /** Whether a FIFO is open that had output. */
+  get isOutputOpen(): boolean {
+    return [...this.#fifos.values()].some(({ name }) => this.#entered.has(name));
   }
 
   /** Output that is lost and that no gap in the stream tells of yet. */
@@ -324,9 +329,10 @@ export class ContainerCapture implements FifoEvents {
     for (const other of this.#fifos.values()) {
       if (other.name !== fifoName && other.name === current) other.drain();
     }
+    // Before anything of it is written, so that a kill finds no bytes of nobody knows whom.
+    this.#options.events.onEntered?.(this.#writer.endLsn + this.pendingLoss.bytes);
     this.#appender.begin(fifoName);
     this.#entered.add(fifoName);
-    this.#options.events.onEntered?.();
   }
 }
 

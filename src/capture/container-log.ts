@@ -2,14 +2,21 @@
  * One container as capture holds it: who it is, its FIFOs, its log, and how far that has been
  * delivered. Plain state with names; what is done with it is decided elsewhere.
  */
-import type { CommittedLsn, ContainerRecord, StreamWriter } from '../wal/index.ts';
+import {
+  type CommittedLsn,
+  type ContainerRecord,
+  type ContainerRun,
+  runIdentityOf,
+  type StreamWriter,
+} from '../wal/index.ts';
 import type { ContainerCapture } from './container-capture.ts';
 import type { LogPolicy } from './log-policy.ts';
+import { withRun } from './runs.ts';
 import type { SegmentLedger } from './segment-ledger.ts';
 import type { KeptContainer } from './segment-upkeep.ts';
 
 /** Who a container is and how it wants its lines shipped, as StartLogging tells it. */
-export type ContainerIdentity = Omit<ContainerRecord, 'version' | 'fifos' | 'endedAtMs'>;
+export type ContainerIdentity = Omit<ContainerRecord, 'version' | 'fifos' | 'endedAtMs' | 'runs'>;
 
 /** How far every endpoint of a container has come. */
 export interface Acknowledged {
@@ -35,7 +42,10 @@ export interface ContainerLogParts {
 
 /** See the module comment. */
 export class ContainerLog implements KeptContainer {
+  /** As StartLogging told last, be it for `docker logs` only. */
   record: ContainerIdentity;
+  /** Who it was in which part of its stream; none while that is empty. */
+  runs: readonly ContainerRun[] = [];
   policy: LogPolicy;
   readonly directory: string;
   readonly committed: CommittedLsn;
@@ -104,6 +114,41 @@ export class ContainerLog implements KeptContainer {
     this.endedAtMs = undefined;
   }
 
+  /**
+   * The bytes of a FIFO begin at this position. Returns whether lines get other labels from there
+   * on than the ones before.
+   */
+  entered(fromLsn: number): boolean {
+    const before = this.runs;
+    this.runs = this.#withRun(fromLsn);
+    return this.runs !== before && before.length > 0;
+  }
+
+  /**
+   * The runs with the one that comes next if a FIFO that is open brings bytes: delivery has to
+   * know of it before it reads the first of them.
+   */
+  get runsAhead(): readonly ContainerRun[] {
+    const { capture, writer } = this;
+    const isEnd = this.runs.length === 0 || !capture.isOutputOpen;
+    return isEnd ? this.#withRun(writer.endLsn + capture.pendingLoss.bytes) : this.runs;
+  }
+
+  #withRun(fromLsn: number): readonly ContainerRun[] {
+    const firstLsn = this.ledger.isLoaded ? (this.ledger.facts[0]?.baseLsn ?? 0) : 0;
+    return withRun(this.runs, runIdentityOf(this.record), { fromLsn, firstLsn });
+  }
+
+  /** What is to be on disk of a container that is this one and has these FIFOs. */
+  recordOf(
+    identity: ContainerIdentity,
+    fifos: string[],
+    endedAtMs: number | undefined,
+  ): Omit<ContainerRecord, 'version'> {
+    const ended = endedAtMs === undefined ? {} : { endedAtMs };
+    return { ...identity, fifos, ...ended, ...(this.runs.length > 0 && { runs: this.runs }) };
+  }
+
   /** No FIFO is open any more. */
   closed(nowMs: number): void {
     this.endedAtMs ??= this.endedBeforeMs ?? nowMs;
@@ -117,4 +162,10 @@ export class ContainerLog implements KeptContainer {
     if (this.endedAtMs === undefined) return false;
     return nowMs - this.endedAtMs >= this.policy.historyAgeMs;
   }
+}
+
+/** What a record says beyond FIFOs and runs. */
+export function identityOf(known: ContainerIdentity | ContainerRecord): ContainerIdentity {
+  const { containerId, logOpts } = known;
+  return { containerId, logOpts, ...runIdentityOf(known) };
 }

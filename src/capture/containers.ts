@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs';
 import { basename } from 'node:path';
-import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
+import { errnoOf, messageOf } from '../base/errors.ts';
 import {
   type ContainerRecord,
   containerDirectory,
@@ -18,7 +18,13 @@ import {
   writeContainerRecord,
   writeContainerRecordDurably,
 } from '../wal/index.ts';
-import type { Acknowledged, ContainerIdentity, ContainerLog } from './container-log.ts';
+import {
+  type Acknowledged,
+  type ContainerIdentity,
+  type ContainerLog,
+  identityOf,
+} from './container-log.ts';
+import { probeFifo } from './fifo.ts';
 import { Followers, type OnOutputEnd } from './followers.ts';
 import {
   type ContainersOptions,
@@ -26,6 +32,7 @@ import {
   openLog,
   segmentLimitsOf,
 } from './open-log.ts';
+import { recoverRuns } from './runs.ts';
 
 /** See the module comment. */
 export class Containers {
@@ -82,11 +89,11 @@ export class Containers {
     const fifos = [...container.capture.openPaths, fifoPath];
     try {
       await this.#withRoom(() =>
-        writeContainerRecordDurably(this.#options.disk, container.directory, {
-          ...identity,
-          fifos,
-          ...endedOf(before),
-        }),
+        writeContainerRecordDurably(
+          this.#options.disk,
+          container.directory,
+          container.recordOf(identity, fifos, before),
+        ),
       );
       container.capture.open(fifoPath);
       this.#identify(container, identity);
@@ -207,8 +214,8 @@ export class Containers {
   }
 
   #deliverable(container: ContainerLog): DeliverableStream {
-    const { directory, committed, record } = container;
-    return { directory, committed: committed.buffer, record };
+    const { directory, committed, record, runsAhead: runs } = container;
+    return { directory, committed: committed.buffer, record: { ...record, runs } };
   }
 
   async #create(identity: ContainerIdentity): Promise<ContainerLog> {
@@ -241,7 +248,7 @@ export class Containers {
     const { containerId } = identity;
     const container = openLog(this.#options, identity, {
       onFifoEnded: (path) => this.#fifoEnded(containerId, path),
-      onEntered: () => this.#entered(containerId),
+      onEntered: (fromLsn) => this.#entered(containerId, fromLsn),
     });
     this.#containers.set(containerId, container);
     return container;
@@ -254,9 +261,11 @@ export class Containers {
   #recover(containerId: string, identity?: ContainerIdentity): ContainerLog | undefined {
     const record = this.#readRecord(containerId, identity);
     if (record === undefined && !this.#hasLogOf(containerId, identity)) return undefined;
-    const known = identity ?? record;
+    // What is left of former FIFOs belongs to whoever the container was then.
+    const known = record ?? identity;
     if (known === undefined) return undefined;
-    const container = this.#open(known);
+    const container = this.#open(identityOf(known));
+    container.runs = recoverRuns(known, container.writer.endLsn);
     container.endedAtMs = record?.endedAtMs;
     this.#takeUpFifos(container, record?.fifos ?? []);
     this.#options.hooks.onStream(this.#deliverable(container));
@@ -338,20 +347,27 @@ export class Containers {
     this.#releaseIfDone(container);
   }
 
-  /** The first output since the container was stopped: it runs again, and the record says so. */
-  #entered(containerId: string): void {
+  /**
+   * The first output of a FIFO. It may be the first since the container was stopped: it runs
+   * again, and the record says so. Or lines get other labels from now on.
+   */
+  #entered(containerId: string, fromLsn: number): void {
     const container = this.#containers.get(containerId);
-    if (container?.endedBeforeMs === undefined) return;
+    if (container === undefined) return;
+    const isOther = container.entered(fromLsn);
+    if (!isOther && container.endedBeforeMs === undefined) return;
     container.endedBeforeMs = undefined;
     this.#writeRecord(container);
+    if (isOther) this.#options.hooks.onStream(this.#deliverable(container));
   }
 
   #writeRecord(container: ContainerLog): void {
     const { disk, log } = this.#options;
     const { record, directory, capture, endedAtMs, endedBeforeMs } = container;
-    const ended = endedOf(endedAtMs ?? endedBeforeMs);
+    const ended = endedAtMs ?? endedBeforeMs;
     try {
-      writeContainerRecord(disk, directory, { ...record, fifos: capture.openPaths, ...ended });
+      const whole = container.recordOf(record, capture.openPaths, ended);
+      writeContainerRecord(disk, directory, whole);
       // Nobody waits for it, and the directory may be gone by then.
       syncContainerRecord(disk, directory).catch(() => {});
     } catch (error) {
@@ -376,17 +392,4 @@ export class Containers {
       log.error({ containerId, cause: messageOf(error) }, 'a directory cannot be removed');
     }
   }
-}
-
-/** The part of a record that says since when a container is stopped. */
-function endedOf(endedAtMs: number | undefined): { endedAtMs?: number } {
-  return endedAtMs === undefined ? {} : { endedAtMs };
-}
-
-/** Throws `fifo_unavailable` before anything is written for a FIFO that is not there. */
-function probeFifo(fifoPath: string): void {
-  const found = fs.statSync(fifoPath, { throwIfNoEntry: false });
-  if (found?.isFIFO() === true) return;
-  const what = found === undefined ? 'there is nothing at that path' : 'it is not a FIFO';
-  throw new DriverError('fifo_unavailable', `cannot read from the FIFO '${fifoPath}': ${what}`);
 }

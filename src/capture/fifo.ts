@@ -158,3 +158,11 @@ function readNow(fd: number, into: Buffer): number | undefined {
     return 0;
   }
 }
+
+/** Throws `fifo_unavailable` before anything is written for a FIFO that is not there. */
+export function probeFifo(fifoPath: string): void {
+  const found = fs.statSync(fifoPath, { throwIfNoEntry: false });
+  if (found?.isFIFO() === true) return;
+  const what = found === undefined ? 'there is nothing at that path' : 'it is not a FIFO';
+  throw new DriverError('fifo_unavailable', `cannot read from the FIFO '${fifoPath}': ${what}`);
+}

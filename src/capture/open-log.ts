@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { WalCounters } from '../base/wal-counters.ts';
 import {
   CommittedLsn,
+  type ContainerRun,
   containerDirectory,
   type ObservedClock,
   recoverTail,
@@ -25,7 +26,8 @@ import type { Upkeep } from './upkeep.ts';
 export interface DeliverableStream {
   directory: string;
   committed: SharedArrayBuffer;
-  record: ContainerIdentity;
+  /** With its runs; none stand for one that is all the stream. */
+  record: ContainerIdentity & { readonly runs?: readonly ContainerRun[] };
 }
 
 /** Signals to delivery. None of them may throw or wait. */

@@ -4,7 +4,11 @@ export { hasSegmentBefore, unlinkSegment as removeSegment } from './catalog.ts';
 export { CommittedLsn } from './committed-lsn.ts';
 export {
   type ContainerRecord,
+  type ContainerRun,
+  isSameRun,
+  type RunIdentity,
   readContainerRecord,
+  runIdentityOf,
   syncContainerRecord,
   writeContainerRecord,
   writeContainerRecordDurably,
