@@ -17,6 +17,7 @@ const nativePackages = ['snappy', 'zstd-napi'];
 const emptyDirectories = [
   'run/docker/plugins',
   'run/docker/logging',
+  'files',
   'etc',
   'proc',
   'sys',

@@ -11,7 +11,6 @@ import {
   containerOptions,
   dockerOptions,
   endpointOptions,
-  notYetOptions,
   type OptionSpec,
   pluginOptions,
 } from '../src/config/options.ts';
@@ -39,10 +38,6 @@ function row(...cells: readonly string[]): string {
 
 function code(text: string): string {
   return `\`${text}\``;
-}
-
-function names(list: readonly string[]): string {
-  return `${list.map((name) => code(name)).join(', ')}.`;
 }
 
 function optionRow(spec: OptionSpec): string {
@@ -137,18 +132,15 @@ export function renderOptions(): string {
     row('---', '---', '---', '---'),
     ...pluginRows(settableNames()),
     '',
-    '## Accepted without effect',
+    '## Log-opts that dockerd acts on',
     '',
-    "These log-opts of Grafana's driver are accepted, with a warning that this version does not act",
-    'on them:',
+    'These are checked, and have no effect in the driver. They have no plugin setting.',
     '',
-    names(notYetOptions),
-    '',
-    'These standard log-opts of Docker are accepted without a warning. dockerd itself acts on those',
-    'that concern its own buffer and cache (`mode`, `max-buffer-size`, `compress`, `cache-*`, and',
-    '`max-size` and `max-file` above); this version adds nothing for the others:',
-    '',
-    names(dockerOptions),
+    row('log-opt', 'default', 'allowed', 'what it does'),
+    row('---', '---', '---', '---'),
+    ...Object.values(dockerOptions).map((spec) =>
+      row(code(spec.name), code(spec.default), spec.allowed, spec.doc),
+    ),
     '',
   ];
   return lines.join('\n');

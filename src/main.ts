@@ -2,22 +2,30 @@
  * Runs the driver: listen, take the log, take up what a former process left, serve until a
  * signal. The socket answers before recovery, because dockerd disables a plugin that does not.
  */
+import os from 'node:os';
 import { messageOf } from './base/errors.ts';
 import { createLog, type Log } from './base/log.ts';
 import { version } from './base/version.ts';
-import { parseLogOpts, parsePluginSettings } from './config/parse.ts';
+import { parsePluginSettings } from './config/parse.ts';
 import { readLogs } from './driver/read-logs.ts';
 import { createApp, type LogDriver, listen } from './driver/server.ts';
+import { checkStart } from './driver/start-check.ts';
 import type { StartLoggingRequest } from './driver/wire.ts';
 import { type Engine, startEngine } from './engine.ts';
 
-function createDriver(engine: Promise<Engine>, recovered: Promise<void>, log: Log): LogDriver {
+function createDriver(
+  engine: Promise<Engine>,
+  recovered: Promise<void>,
+  walDir: string,
+  log: Log,
+): LogDriver {
+  const place = { env: process.env, host: os.hostname(), walDir };
   return {
-    startLogging: async ({ file, identity }: StartLoggingRequest) => {
+    startLogging: async (request: StartLoggingRequest) => {
       const { containers } = await engine;
-      const { warnings } = parseLogOpts(identity.logOpts, process.env);
+      const { identity, warnings } = checkStart(request, place);
       for (const warning of warnings) log.warn({ containerName: identity.containerName }, warning);
-      await containers.start(file, identity);
+      await containers.start(request.file, identity);
     },
     stopLogging: async (file) => {
       const { containers } = await engine;
@@ -45,7 +53,7 @@ async function main(): Promise<void> {
   const socketPath = process.env['HOLDFAST_SOCKET'] ?? '/run/docker/plugins/holdfast.sock';
   const engine = Promise.withResolvers<Engine>();
   const recovered = Promise.withResolvers<void>();
-  const driver = createDriver(engine.promise, recovered.promise, log);
+  const driver = createDriver(engine.promise, recovered.promise, settings.walDir, log);
   const server = await listen(createApp(driver, log), socketPath);
   log.info({ version, socketPath, walDir: settings.walDir }, 'listening');
   const started = await startEngine(settings, log);

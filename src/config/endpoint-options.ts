@@ -3,6 +3,7 @@
  * alone, with a dot and the name of the endpoint behind it (`loki-timeout.eu`); the plain one is
  * the default of all. It must never hold parsing code.
  */
+import { lineOptions } from './line-options.ts';
 import { hourMs, kib, mib, minuteMs, type OptionSpec } from './option-spec.ts';
 
 /** A batch below this is raised to it: public compose files copy "400", meant as entries. */
@@ -255,4 +256,5 @@ export const endpointOptions = {
     allowed: 'true or false',
     doc: 'Takes any certificate: whoever is in between can read and change everything.',
   },
+  ...lineOptions,
 } as const satisfies Record<string, OptionSpec>;

@@ -8,6 +8,7 @@ import { readCredentials } from './credentials.ts';
 import { type EndpointSettings, endpointKey, endpointLabel } from './endpoint-settings.ts';
 import { type EndpointUrl, parseEndpointUrl, splitUrls } from './endpoint-url.ts';
 import { readHeaders } from './headers.ts';
+import { type LineSettings, readLines } from './line-settings.ts';
 import {
   endpointNameAllowed,
   isEndpointName,
@@ -29,8 +30,14 @@ interface Place {
   readonly given: Given;
 }
 
-/** The endpoints of one container, unnamed ones first; what is wrong is noted at the reader. */
-export function readEndpoints(reader: OptionReader): EndpointSettings[] {
+/** The endpoints of one container, unnamed ones first, and what each gets, by its key. */
+export interface ContainerEndpoints {
+  readonly endpoints: EndpointSettings[];
+  readonly lines: ReadonlyMap<string, LineSettings>;
+}
+
+/** The endpoints of one container; what is wrong is noted at the reader. */
+export function readEndpoints(reader: OptionReader): ContainerEndpoints {
   const places = findPlaces(reader);
   if (places.length > endpointsPerContainerMax) {
     reader.fault(
@@ -39,9 +46,13 @@ export function readEndpoints(reader: OptionReader): EndpointSettings[] {
     );
   }
   // Nobody is served, but a wrong value is told all the same.
-  if (places.length === 0) readEndpoint(reader, nowhere);
+  if (places.length === 0) {
+    readEndpoint(reader, nowhere);
+    readLines(reader);
+  }
   const isAnyTls = places.some(({ target }) => isTls(target.url));
   const byKey = new Map<string, EndpointSettings>();
+  const lines = new Map<string, LineSettings>();
   for (const place of places) {
     const own = place.name === '' ? reader : reader.of(place.name);
     const endpoint = readEndpoint(own, place);
@@ -49,9 +60,10 @@ export function readEndpoints(reader: OptionReader): EndpointSettings[] {
       reader.warn(`${place.given.source}: the endpoint ${endpoint.label} is given twice`);
     }
     byKey.set(endpoint.key, endpoint);
+    lines.set(endpoint.key, readLines(own));
     if (!isTls(place.target.url)) warnOfIdleTls(own, isAnyTls);
   }
-  return [...byKey.values()];
+  return { endpoints: [...byKey.values()], lines };
 }
 
 const nowhere: Place = {

@@ -1,13 +1,18 @@
 /**
- * Reads `loki-external-labels`. It answers with plain data, because settings
- * cross to worker threads; the templates are compiled again over there. A list
- * that it lets through must never fail later, when lines are waiting.
+ * Reads `loki-external-labels`. It answers with plain data; the templates are compiled again for
+ * each plan. What can be seen to be wrong without a container must never get through.
  */
 import { messageOf } from '../base/errors.ts';
-import { isLabelName, labelsMax, ownLabelNames } from '../pipeline/labels.ts';
-import { compileTemplate } from '../pipeline/template.ts';
+import { compileLabelTemplate } from '../pipeline/label-template.ts';
+import {
+  labelNameBytesMax,
+  labelsMax,
+  labelValueBytesMax,
+  ownLabelNames,
+  sanitizeLabelName,
+} from '../pipeline/labels.ts';
 
-/** One label: a valid name and a template that compiles. */
+/** One label: a valid name, made so if need be, and a template that compiles. */
 export interface ExternalLabel {
   readonly name: string;
   readonly value: string;
@@ -26,9 +31,11 @@ export function parseExternalLabels(text: string): ExternalLabelsResult {
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const pair of text.split(',')) {
-    const [name = '', value, ...more] = pair.trim().split('=');
-    const problem = problemOf(pair, name, value, more);
+    const [given = '', value, ...more] = pair.trim().split('=');
+    const problem = problemOf(pair, given, value, more);
     if (problem !== undefined) problems.push(problem);
+    const name = sanitizeLabelName(given);
+    if (name !== given) warnings.push(`label "${given}" becomes ${name}, which Loki takes`);
     if (byName.has(name)) warnings.push(`label "${name}" is given twice; the last one counts`);
     if (ownLabelNames.some((own) => own === name)) {
       warnings.push(`label "${name}" is set by the driver itself, which replaces this value`);
@@ -53,9 +60,16 @@ function problemOf(
 ): string | undefined {
   if (value === undefined) return `"${pair}" is not name=value (a value cannot hold a comma)`;
   if (more.length > 0) return `"${pair}" has an = inside the value`;
-  if (!isLabelName(name)) return `"${name}" is not a label name ([a-zA-Z_][a-zA-Z0-9_]*)`;
+  if (name === '') return `"${pair}" has no name`;
+  if (name.length > labelNameBytesMax) {
+    return `a name has ${name.length} characters; Loki takes ${labelNameBytesMax}`;
+  }
+  const bytes = Buffer.byteLength(value);
+  if (bytes > labelValueBytesMax && !value.includes('{{')) {
+    return `the value of ${name} has ${bytes} bytes; Loki takes ${labelValueBytesMax}`;
+  }
   try {
-    compileTemplate(value);
+    compileLabelTemplate(value);
     return undefined;
   } catch (error) {
     return messageOf(error);

@@ -9,7 +9,7 @@ import type { LogSettings } from './settings.ts';
 
 /** The settings of one container's log; what is wrong is noted at the reader. */
 export function readLogSettings(reader: OptionReader): LogSettings {
-  const { walMaxEntries, walSync, walFull, walBlockTimeout, historyMaxAge } = containerOptions;
+  const { walMaxEntries, walSync, walFull, walBlockTimeout } = containerOptions;
   const sizes = readSizes(reader);
   const full = reader.choice(walFull);
   const settings = {
@@ -19,8 +19,7 @@ export function readLogSettings(reader: OptionReader): LogSettings {
     sync: reader.choice(walSync),
     full,
     blockTimeoutMs: Math.round(reader.number(walBlockTimeout)),
-    historyBytes: readHistoryBytes(reader, sizes.maxBytes),
-    historyAgeMs: Math.round(reader.number(historyMaxAge)),
+    ...readHistory(reader, sizes.maxBytes),
   };
   const wait = reader.given(walBlockTimeout);
   // As a plugin setting it is meant for those containers that do wait.
@@ -77,7 +76,28 @@ function readAges(reader: OptionReader): Pick<LogSettings, 'maxAgeMs' | 'segment
   return { maxAgeMs, segmentAgeMs };
 }
 
-/** What stays for `docker logs`: Docker's two options, multiplied. */
+/** What stays for `docker logs`. Grafana's two options stand for our own. */
+function readHistory(
+  reader: OptionReader,
+  maxBytes: number,
+): Pick<LogSettings, 'historyBytes' | 'historyAgeMs'> {
+  const { historyMaxAge, maxSize, maxFile, noFile, keepFile } = containerOptions;
+  const historyBytes = readHistoryBytes(reader, maxBytes);
+  const historyAgeMs = Math.round(reader.number(historyMaxAge));
+  const isKept = reader.flag(keepFile);
+  if (!reader.flag(noFile)) {
+    const isOwn = reader.given(historyMaxAge).source !== undefined;
+    return { historyBytes, historyAgeMs: isKept && !isOwn ? historyMaxAge.max : historyAgeMs };
+  }
+  for (const spec of [keepFile, historyMaxAge, maxSize, maxFile]) {
+    // As a plugin setting it is meant for those containers that have no such option.
+    const isOwn = reader.given(spec).source === spec.name && (spec !== keepFile || isKept);
+    if (isOwn) reader.warn(`${spec.name} has no effect with ${noFile.name}=true`);
+  }
+  return { historyBytes: 0, historyAgeMs: 0 };
+}
+
+/** Docker's two options, multiplied. */
 function readHistoryBytes(reader: OptionReader, maxBytes: number): number {
   const { maxSize, maxFile, walMaxSize } = containerOptions;
   const historyBytes = reader.number(maxSize) * reader.number(maxFile);

@@ -1,30 +1,23 @@
 /**
- * Warnings about the names of options: known but not acted on, unknown, or given in a way that has
- * no effect. Each with the name that was probably meant. No value may stand in a message.
+ * Warnings about the names of options: unknown, or given in a way that has no effect. Each with the name that was probably meant. No value may stand in a message.
  */
 import { nearestName } from '../base/nearest.ts';
 import { isEndpointOption, splitOptionName } from './option-name.ts';
-import { type Env, type LogOpts, show } from './option-reader.ts';
-import { containerOptions, dockerOptions, envNameOf, notYetOptions } from './options.ts';
+import { type LogOpts, show } from './option-reader.ts';
+import { containerOptions, dockerOptions } from './options.ts';
 
 const acted: readonly string[] = Object.values(containerOptions)
   .filter((spec) => spec !== containerOptions.header)
   .map(({ name }) => name);
-const notYet: readonly string[] = notYetOptions;
-const docker: readonly string[] = dockerOptions;
-const known: readonly string[] = [...acted, ...notYet, ...docker];
+const docker: readonly string[] = Object.values(dockerOptions).map(({ name }) => name);
+const known: readonly string[] = [...acted, ...docker];
 
-/** What is odd about the names of the log-opts and of the plugin's settings. */
-export function warningsOfNames(logOpts: LogOpts, env: Env): string[] {
+/** What is odd about the names of the log-opts. */
+export function warningsOfNames(logOpts: LogOpts): string[] {
   const warnings: string[] = [];
-  for (const name of notYet) {
-    if (env[envNameOf(name)]?.trim() && !logOpts[name]) warnings.push(notActedOn(envNameOf(name)));
-  }
-  for (const [name, value] of Object.entries(logOpts)) {
+  for (const name of Object.keys(logOpts)) {
     const problem = problemOf(name);
     if (problem !== undefined) warnings.push(`the log-opt ${show(name)} ${problem}`);
-    const { option } = splitOptionName(name);
-    if (notYet.includes(option) && value !== '') warnings.push(notActedOn(name));
   }
   return warnings;
 }
@@ -33,12 +26,10 @@ export function warningsOfNames(logOpts: LogOpts, env: Env): string[] {
 export function warningsOfHoldfastOpts(entryOf: ReadonlyMap<string, number>): string[] {
   const warnings: string[] = [];
   for (const [name, entry] of entryOf) {
-    const { option } = splitOptionName(name);
     const place = `HOLDFAST_OPTS: entry ${entry}`;
     if (docker.includes(name)) {
       warnings.push(`${place}, ${name}, has no effect: dockerd takes it as a log-opt only`);
-    } else if (notYet.includes(option)) warnings.push(notActedOn(`${place}, ${option},`));
-    else {
+    } else {
       const problem = problemOf(name);
       if (problem !== undefined) warnings.push(`${place} ${problem}`);
     }
@@ -46,16 +37,12 @@ export function warningsOfHoldfastOpts(entryOf: ReadonlyMap<string, number>): st
   return warnings;
 }
 
-function notActedOn(source: string): string {
-  return `${source} is accepted, but this version does not act on it yet`;
-}
-
 /** Why nothing acts on the option; undefined for one that is known. */
 function problemOf(name: string): string | undefined {
   const { option, endpoint } = splitOptionName(name);
   if (isEndpointOption(option)) return undefined;
   if (known.includes(option)) {
-    if (endpoint === undefined || notYet.includes(option)) return undefined;
+    if (endpoint === undefined) return undefined;
     return `is ignored: ${option} counts for the whole container, not for one endpoint`;
   }
   const nearest = nearestName(option, known);

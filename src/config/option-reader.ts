@@ -97,11 +97,11 @@ export class OptionReader {
     const { logOpts, env, wide = {} } = this.#sources;
     const own = this.own(spec);
     if (own !== undefined) return own;
-    const logOpt = textOf(logOpts, spec.name);
+    const logOpt = textOf(logOpts, spec.name, spec);
     if (logOpt !== '') return { text: logOpt, source: spec.name, rank: rank.logOpt };
-    const setting = textOf(env, spec.env);
+    const setting = textOf(env, spec.env, spec);
     if (setting !== '') return { text: setting, source: envSource(spec), rank: rank.setting };
-    const text = textOf(wide, spec.name);
+    const text = textOf(wide, spec.name, spec);
     if (text !== '') return { text, source: wideSource(spec.name), rank: rank.wide };
     if (spec.default === undefined) return undefined;
     return { text: spec.default, source: undefined, rank: rank.default };
@@ -111,9 +111,9 @@ export class OptionReader {
   own(spec: OptionSpec): Given | undefined {
     if (this.#endpoint === undefined) return undefined;
     const name = `${spec.name}.${this.#endpoint}`;
-    const logOpt = textOf(this.#sources.logOpts, name);
+    const logOpt = textOf(this.#sources.logOpts, name, spec);
     if (logOpt !== '') return { text: logOpt, source: name, rank: rank.ownLogOpt };
-    const text = textOf(this.#sources.wide ?? {}, name);
+    const text = textOf(this.#sources.wide ?? {}, name, spec);
     return text === '' ? undefined : { text, source: wideSource(name), rank: rank.ownWide };
   }
 
@@ -174,9 +174,11 @@ export class OptionReader {
   }
 }
 
-function textOf(values: Env, name: string): string {
+function textOf(values: Env, name: string, spec?: OptionSpec): string {
   // Names come from outside: "constructor" must not find what every object has.
-  return Object.hasOwn(values, name) ? (values[name]?.trim() ?? '') : '';
+  const text = Object.hasOwn(values, name) ? (values[name] ?? '') : '';
+  const trimmed = text.trim();
+  return spec?.verbatim === true && trimmed !== '' ? text : trimmed;
 }
 
 function envSource({ name, env }: OptionSpec): string {

@@ -1,6 +1,7 @@
 /**
  * What one row of the tables of options says. Types and units only: the rows stand in options.ts,
- * endpoint-options.ts and plugin-options.ts, the readers elsewhere.
+ * endpoint-options.ts, line-options.ts, docker-options.ts and plugin-options.ts, the readers
+ * elsewhere.
  */
 
 /** The kinds of value; each has a reader. */
@@ -31,6 +32,8 @@ export interface OptionSpec {
   readonly unlimited?: boolean;
   /** The words that are allowed, for a choice. */
   readonly choices?: readonly string[];
+  /** True where space around the value belongs to it, as in YAML and in names. */
+  readonly verbatim?: boolean;
   /** True where no message may show the value, nor a part of it. */
   readonly secret?: boolean;
   /** What is allowed, as the end of "allowed is …". */

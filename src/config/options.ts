@@ -1,8 +1,9 @@
 /**
  * The one table of what can be set: log-opts of a container, each with its
- * plugin-wide default of the same name in capitals. Those for endpoints and the plugin's own
- * settings have files of their own. docs/options.md is made from it. It must never hold parsing code.
+ * plugin-wide default of the same name in capitals. Those for endpoints, Docker's and the plugin's
+ * own settings have files of their own. docs/options.md is made from it. It must never hold parsing code.
  */
+import { attributeOptions } from './docker-options.ts';
 import { endpointOptions } from './endpoint-options.ts';
 import {
   dayMs,
@@ -14,6 +15,7 @@ import {
   sizeBytesMax,
 } from './option-spec.ts';
 
+export { dockerOptions } from './docker-options.ts';
 export { batchSizeBytesFloor, endpointOptions } from './endpoint-options.ts';
 export type { OptionSpec } from './option-spec.ts';
 export { pluginOptions } from './plugin-options.ts';
@@ -21,14 +23,7 @@ export { pluginOptions } from './plugin-options.ts';
 /** Log-opts that this version acts on, in the order of the reference. */
 export const containerOptions = {
   ...endpointOptions,
-  externalLabels: {
-    name: 'loki-external-labels',
-    env: 'LOKI_EXTERNAL_LABELS',
-    type: 'labels',
-    default: 'container_name={{.Name}}',
-    allowed: 'name=value pairs between commas; a value is plain text with {{.Name}} in it',
-    doc: 'Labels of every stream beside host and source. Setting it replaces the default.',
-  },
+  ...attributeOptions,
   walMaxSize: {
     name: 'wal-max-size',
     env: 'WAL_MAX_SIZE',
@@ -140,32 +135,23 @@ export const containerOptions = {
     allowed: 'a whole number from 1 to 1000000',
     doc: 'See max-size.',
   },
+  noFile: {
+    name: 'no-file',
+    env: 'NO_FILE',
+    type: 'bool',
+    default: 'false',
+    allowed: 'true or false',
+    doc: 'With true nothing of the log stays on the host once it is delivered, and docker logs shows only what is not.',
+  },
+  keepFile: {
+    name: 'keep-file',
+    env: 'KEEP_FILE',
+    type: 'bool',
+    default: 'false',
+    allowed: 'true or false',
+    doc: 'With true the log of a stopped container stays, as history-max-age=3650d would have it, unless that is given.',
+  },
 } as const satisfies Record<string, OptionSpec>;
-
-/** Grafana's remaining log-opts: accepted, with a warning that nothing happens yet. */
-export const notYetOptions = [
-  'loki-pipeline-stages',
-  'loki-pipeline-stage-file',
-  'loki-relabel-config',
-  'no-file',
-  'keep-file',
-] as const;
-
-/** Docker's own log-opts: accepted in silence, whether or not this version acts on them. */
-export const dockerOptions = [
-  'tag',
-  'labels',
-  'labels-regex',
-  'env',
-  'env-regex',
-  'mode',
-  'max-buffer-size',
-  'compress',
-  'cache-disabled',
-  'cache-max-size',
-  'cache-max-file',
-  'cache-compress',
-] as const;
 
 /** The plugin setting of a log-opt: `loki-url` is `LOKI_URL`. */
 export function envNameOf(option: string): string {

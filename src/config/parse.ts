@@ -6,13 +6,13 @@
 import { isAbsolute } from 'node:path';
 import { type ListenAddress, parseListenAddress } from '../base/listen-address.ts';
 import { parseByteSize, parsePercent } from '../base/values.ts';
+import { checkDockerOptions, readAttributes } from './attribute-settings.ts';
 import { readEndpoints } from './endpoints.ts';
-import { type ExternalLabel, parseExternalLabels } from './external-labels.ts';
 import { parseHoldfastOpts } from './holdfast-opts.ts';
 import { readLogSettings } from './log-settings.ts';
 import { warningsOfHoldfastOpts, warningsOfNames } from './name-warnings.ts';
 import { type Env, type LogOpts, OptionReader } from './option-reader.ts';
-import { containerOptions, pluginOptions } from './options.ts';
+import { pluginOptions } from './options.ts';
 import type { ContainerSettings, MinFree, PluginSettings } from './settings.ts';
 
 /**
@@ -28,13 +28,17 @@ export function parseLogOpts(
   const reader = new OptionReader({ logOpts, env, wide: holdfast.opts });
   for (const problem of holdfast.problems) reader.fault(problem);
   const settings = {
-    endpoints: readEndpoints(reader),
-    externalLabels: readExternalLabels(reader),
+    ...readEndpoints(reader),
+    attributes: readAttributes(reader),
     log: readLogSettings(reader),
   };
+  checkDockerOptions(reader);
+  if (settings.endpoints.length === 0 && settings.log.historyBytes === 0) {
+    reader.warn('no endpoint is set and nothing is kept as history: lines go nowhere');
+  }
   reader.throwIfWrong();
   const { warnings: twice, entryOf } = holdfast;
-  const ofNames = [...warningsOfNames(logOpts, env), ...twice, ...warningsOfHoldfastOpts(entryOf)];
+  const ofNames = [...warningsOfNames(logOpts), ...twice, ...warningsOfHoldfastOpts(entryOf)];
   return { settings, warnings: [...reader.warnings, ...ofNames] };
 }
 
@@ -81,13 +85,4 @@ function readMetricsAddress(reader: OptionReader): ListenAddress | undefined {
   const address = parseListenAddress(given.text);
   if (address === undefined) reader.error(spec, given, 'is no address');
   return address;
-}
-
-function readExternalLabels(reader: OptionReader): ExternalLabel[] {
-  const spec = containerOptions.externalLabels;
-  const given = reader.given(spec);
-  const { labels, problems, warnings } = parseExternalLabels(given.text);
-  if (problems.length > 0) reader.error(spec, given, `is wrong: ${problems.join(', ')}`);
-  for (const text of warnings) reader.warn(`${given.source ?? spec.name}: ${text}`);
-  return labels;
 }

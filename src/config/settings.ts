@@ -3,8 +3,9 @@
  * worker thread. It holds passwords, so it must never be logged as a whole.
  */
 import type { ListenAddress } from '../base/listen-address.ts';
+import type { AttributeSettings } from './attribute-settings.ts';
 import type { EndpointSettings } from './endpoint-settings.ts';
-import type { ExternalLabel } from './external-labels.ts';
+import type { LineSettings } from './line-settings.ts';
 
 export { type EndpointSettings, endpointKey } from './endpoint-settings.ts';
 
@@ -34,8 +35,9 @@ export interface LogSettings {
 export interface ContainerSettings {
   /** No two with one `key`; none: logs stay on the host. */
   readonly endpoints: readonly EndpointSettings[];
-  /** Values are templates that are known to compile. */
-  readonly externalLabels: readonly ExternalLabel[];
+  /** What each of them gets of the lines, by its `key`. */
+  readonly lines: ReadonlyMap<string, LineSettings>;
+  readonly attributes: AttributeSettings;
   readonly log: LogSettings;
 }
 

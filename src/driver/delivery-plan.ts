@@ -6,10 +6,10 @@
 import type { DeliverableStream } from '../capture/open-log.ts';
 import { parseLogOpts } from '../config/parse.ts';
 import type { EndpointSettings } from '../config/settings.ts';
-import { buildSelector, type CompiledLabel } from '../pipeline/labels.ts';
+import { formatSelector } from '../pipeline/labels.ts';
 import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
-import { compileTemplate } from '../pipeline/template.ts';
 import type { EndpointRegistry } from '../wal/index.ts';
+import { planLines } from './line-plan.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -38,7 +38,7 @@ export interface DeliveryPlan {
 
 /**
  * The plan for one stream, with nothing pinned; undefined when no endpoint is set and logs stay
- * on the host. Rejects with `invalid_option` when settings are wrong by now.
+ * on the host. Rejects with `invalid_option` when settings are wrong by now, or a file is gone.
  */
 export async function planDelivery(
   stream: DeliverableStream,
@@ -46,36 +46,30 @@ export async function planDelivery(
   host: string,
   registry: EndpointRegistry,
 ): Promise<DeliveryPlan | undefined> {
-  const { containerId, containerName, logOpts } = stream.record;
-  const { endpoints, externalLabels } = parseLogOpts(logOpts, env).settings;
+  const { containerId, logOpts } = stream.record;
+  const { settings } = parseLogOpts(logOpts, env);
+  const { endpoints, lines } = settings;
   if (endpoints.length === 0) return undefined;
-  const external: CompiledLabel[] = externalLabels.map(({ name, value }) => ({
-    name,
-    value: compileTemplate(value),
-  }));
-  const selectorOf = (source: string): string =>
-    buildSelector(external, { containerName, host, source });
-  const labels = { stdout: selectorOf('stdout'), stderr: selectorOf('stderr') };
-  const pairsOf = (source: string): [string, string][] => {
-    const fields = { name: containerName.replace(/^\//, '') };
-    const pairs = new Map(external.map(({ name, value }) => [name, value(fields)]));
-    if (host !== '') pairs.set('host', host);
-    pairs.set('source', source);
-    return [...pairs].filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : 1));
-  };
-  const runs: StreamRun[] = [
-    {
-      fromLsn: 0,
-      labels: { stdout: pairsOf('stdout'), stderr: pairsOf('stderr') },
-      metadata: [],
-    },
-  ];
-  const pipeline: PipelineText = { level: 'off', dropBlank: false };
+  const plans = endpoints.map(({ key }) => {
+    const ofEndpoint = lines.get(key);
+    if (ofEndpoint === undefined) throw new Error('an endpoint without settings for its lines');
+    const { runs, pipeline } = planLines(stream, settings, ofEndpoint, host);
+    return { labels: selectorsOf(runs), runs, pipeline };
+  });
   const ids = await Promise.all(endpoints.map(({ key }) => registry.idOf(key)));
   const { directory, committed } = stream;
   const planned = endpoints.flatMap((endpoint, index) => {
     const endpointId = ids[index];
-    return endpointId === undefined ? [] : [{ endpointId, endpoint, labels, runs, pipeline }];
+    const plan = plans[index];
+    return endpointId === undefined || plan === undefined
+      ? []
+      : [{ endpointId, endpoint, ...plan }];
   });
   return { containerId, directory, committed, endpoints: planned, pinnedIds: [] };
+}
+
+/** The selectors of the latest run. */
+function selectorsOf(runs: readonly StreamRun[]): PlannedEndpoint['labels'] {
+  const { stdout = [], stderr = [] } = runs.at(-1)?.labels ?? {};
+  return { stdout: formatSelector(new Map(stdout)), stderr: formatSelector(new Map(stderr)) };
 }

@@ -8,6 +8,10 @@ import { DriverError } from '../base/errors.ts';
 import type { ContainerIdentity } from '../capture/container-log.ts';
 import { isContainerId } from '../wal/index.ts';
 
+const pathLengthMax = 4096;
+/** Of a container's command so much is kept, in characters; a label has 2,048 bytes. */
+const argumentsLengthMax = 32 * 1024;
+
 const stringMap = z
   .record(z.string(), z.string())
   .nullish()
@@ -16,9 +20,14 @@ const text = z
   .string()
   .nullish()
   .transform((value) => value ?? '');
+/** A list of texts, cut behind so many bytes: a command may be as long as the kernel lets it. */
+const argumentList = z
+  .array(z.string())
+  .nullish()
+  .transform((list) => cutList(list ?? []));
 const fifoPath = z
   .string()
-  .max(4096)
+  .max(pathLengthMax)
   .refine((path) => path.startsWith('/'), 'must be an absolute path');
 
 const containerIdText = z.string().refine(isContainerId, 'must be 64 hexadecimal digits');
@@ -31,7 +40,14 @@ const startLoggingSchema = z.object({
     ContainerImageID: text,
     ContainerImageName: text,
     ContainerCreated: text,
+    ContainerEntrypoint: text,
+    ContainerArgs: argumentList,
+    ContainerEnv: z
+      .array(z.string())
+      .nullish()
+      .transform((list) => list ?? []),
     ContainerLabels: stringMap,
+    LogPath: text,
     Config: stringMap,
   }),
 });
@@ -59,10 +75,13 @@ const readLogsSchema = z.object({
   }),
 });
 
-/** A checked StartLogging. The environment of the container is not looked at and not kept. */
+/** A checked StartLogging. */
 export interface StartLoggingRequest {
   file: string;
+  /** Without any of the environment. */
   identity: ContainerIdentity;
+  /** All of the container's environment, which holds secrets: not to be kept, nor logged. */
+  environment: string[];
 }
 
 /** Checks the body of StartLogging. Throws `invalid_request`, naming what is wrong. */
@@ -77,9 +96,21 @@ export function parseStartLogging(body: unknown): StartLoggingRequest {
     imageName: info.ContainerImageName,
     createdAt: info.ContainerCreated,
     labels: info.ContainerLabels,
+    entrypoint: info.ContainerEntrypoint.slice(0, argumentsLengthMax),
+    args: info.ContainerArgs,
+    ...(info.LogPath === '' ? {} : { logPath: info.LogPath.slice(0, pathLengthMax) }),
     logOpts: info.Config,
   };
-  return { file, identity };
+  return { file, identity, environment: info.ContainerEnv };
+}
+
+function cutList(list: readonly string[]): string[] {
+  let length = 0;
+  const end = list.findIndex((each) => {
+    length += each.length;
+    return length > argumentsLengthMax;
+  });
+  return end < 0 ? [...list] : list.slice(0, end);
 }
 
 /** A checked ReadLogs. */

@@ -26,6 +26,7 @@ const yamlLengthMax = 256 * 1024;
 const aliasesMax = 100;
 
 interface Source {
+  readonly text: string;
   readonly document: Document.Parsed;
   readonly lines: LineCounter;
 }
@@ -42,7 +43,7 @@ export function readYaml(text: string): ConfigNode {
     const { line } = lines.linePos(error.pos[0]);
     throw new ConfigError(`line ${line}: this is not YAML: ${error.message}`);
   }
-  return new ConfigNode(document.contents ?? undefined, { document, lines }, 1);
+  return new ConfigNode(document.contents ?? undefined, { text, document, lines }, 1);
 }
 
 /** One node. */
@@ -176,6 +177,15 @@ export class ConfigNode {
       if (error instanceof RegexError) return this.fail(`${what} "${text}": ${error.message}`);
       throw error;
     }
+  }
+
+  /** The text of this node alone, at the line and column where it stands; empty for none. */
+  get excerpt(): string {
+    const range = this.#node?.range;
+    if (range === undefined || range === null) return '';
+    const { text, lines } = this.#source;
+    const { line, col } = lines.linePos(range[0]);
+    return '\n'.repeat(line - 1) + ' '.repeat(col - 1) + text.slice(range[0], range[1]);
   }
 
   /** For messages. */

@@ -63,17 +63,17 @@ export function formatSelector(labels: ReadonlyMap<string, string>): string {
   const parts: string[] = [];
   // Valid names are ASCII, so the order of UTF-16 units is the order of Go's bytes.
   for (const name of [...labels.keys()].sort()) {
-    const value = cutToBytes(labels.get(name) ?? '', labelValueBytesMax);
+    const value = cutLabelValue(labels.get(name) ?? '');
     if (value !== '') parts.push(`${name}=${goQuote(value)}`);
   }
   return `{${parts.join(', ')}}`;
 }
 
-/** The longest beginning of the text that takes at most `bytesMax` bytes of UTF-8. */
-function cutToBytes(text: string, bytesMax: number): string {
-  if (Buffer.byteLength(text) <= bytesMax) return text;
+/** The longest beginning of a value that Loki takes. */
+export function cutLabelValue(text: string): string {
+  if (Buffer.byteLength(text) <= labelValueBytesMax) return text;
   const bytes = Buffer.from(text);
-  let end = bytesMax;
+  let end = labelValueBytesMax;
   // A byte 10xxxxxx continues a character: step back to where that character begins.
   while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.toString('utf8', 0, end);

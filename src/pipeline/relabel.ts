@@ -97,21 +97,10 @@ export function parseRelabelling(yaml: string): Relabelling {
 function compileRule(item: ConfigNode): Rule {
   const fields = readFields(item);
   const action = readAction(fields.action);
-  const allowed = fieldsOf[action];
-  for (const name of fieldNames) {
-    const node = fields[name];
-    if (node === undefined || name === 'action' || allowed.includes(name)) continue;
-    if (isDefault(name, node)) continue;
-    node.fail(`${name} cannot be set for action ${action}, which takes ${allowed.join(', ')}`);
-  }
-  const sources = (fields.source_labels?.items('source_labels') ?? []).map((node) => {
-    const name = node.text('a label of source_labels');
-    return isLabelName(name) ? name : node.fail(`source_labels: "${name}" is no name of a label`);
-  });
-  const separator = fields.separator?.text('separator') ?? defaults.separator;
+  refuseIdleFields(fields, action);
   const rule = {
     action,
-    valueOf: (labels: Labels) => sources.map((name) => labels.get(name) ?? '').join(separator),
+    valueOf: readSources(fields),
     regex: fields.regex?.regex('regex', compileAnchoredRegex) ?? defaultRegex,
     replacement: fields.replacement?.text('replacement') ?? defaultReplacement,
     target: readTarget(item, fields.target_label, action),
@@ -122,6 +111,26 @@ function compileRule(item: ConfigNode): Rule {
     fields.replacement?.fail(`replacement "${rule.replacement}" makes no name of a label`);
   }
   return makers[action](rule);
+}
+
+/** As in Prometheus: what an action does not take may stand there only as it is anyhow. */
+function refuseIdleFields(fields: Fields, action: Action): void {
+  const allowed = fieldsOf[action];
+  for (const name of fieldNames) {
+    const node = fields[name];
+    if (node === undefined || name === 'action' || allowed.includes(name)) continue;
+    if (isDefault(name, node)) continue;
+    node.fail(`${name} cannot be set for action ${action}, which takes ${allowed.join(', ')}`);
+  }
+}
+
+function readSources(fields: Fields): (labels: Labels) => string {
+  const sources = (fields.source_labels?.items('source_labels') ?? []).map((node) => {
+    const name = node.text('a label of source_labels');
+    return isLabelName(name) ? name : node.fail(`source_labels: "${name}" is no name of a label`);
+  });
+  const separator = fields.separator?.text('separator') ?? defaults.separator;
+  return (labels) => sources.map((name) => labels.get(name) ?? '').join(separator);
 }
 
 function readFields(item: ConfigNode): Fields {

@@ -67,13 +67,13 @@ test('gives a container of its own URL the named endpoints of the plugin as well
 
 test('warns of what nothing acts on, without a piece of what may be a password', () => {
   const env = {
-    HOLDFAST_OPTS: 'loki-ulr=x;S3CR=ET;mode=non-blocking;loki-pipeline-stages=x;WAL_DIR=/x',
+    HOLDFAST_OPTS: 'loki-ulr=x;S3CR=ET;mode=non-blocking;tag.eu=x;WAL_DIR=/x',
   };
   assert.deepEqual(warningsOf({}, env), [
     'HOLDFAST_OPTS: entry 1 is unknown and ignored; did you mean loki-url?',
     'HOLDFAST_OPTS: entry 2 is unknown and ignored',
     'HOLDFAST_OPTS: entry 3, mode, has no effect: dockerd takes it as a log-opt only',
-    'HOLDFAST_OPTS: entry 4, loki-pipeline-stages, is accepted, but this version does not act on it yet',
+    'HOLDFAST_OPTS: entry 4 is ignored: tag counts for the whole container, not for one endpoint',
     'HOLDFAST_OPTS: entry 5 is unknown and ignored',
   ]);
   assert.deepEqual(warningsOf({}, { HOLDFAST_OPTS: 'wal-sync=off;wal-sync=seal' }), [

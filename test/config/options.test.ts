@@ -4,7 +4,6 @@ import {
   containerOptions,
   dockerOptions,
   envNameOf,
-  notYetOptions,
   pluginOptions,
 } from '../../src/config/options.ts';
 import { parseLogOpts, parsePluginSettings } from '../../src/config/parse.ts';
@@ -17,7 +16,7 @@ test('every option has the plugin setting of its name and no name is used twice'
     const env = spec === containerOptions.header ? 'HOLDFAST_OPTS' : envNameOf(spec.name);
     assert.equal(spec.env, env);
   }
-  const names = [...specs.map(({ name }) => name), ...notYetOptions, ...dockerOptions];
+  const names = [...specs, ...Object.values(dockerOptions)].map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dockerOptions, notYetOptions } from '../../src/config/options.ts';
+import { dockerOptions } from '../../src/config/options.ts';
 import { parseLogOpts } from '../../src/config/parse.ts';
 import { endpointOf, endpointsOf, errorOf, warningsOf } from './helpers.ts';
 
@@ -33,7 +33,19 @@ test('gives the defaults of the reference with an URL alone', () => {
         longLines: 'truncate',
       },
     ],
-    externalLabels: [{ name: 'container_name', value: '{{.Name}}' }],
+    lines: new Map([
+      [
+        settings.endpoints[0]?.key,
+        {
+          externalLabels: [{ name: 'container_name', value: '{{.Name}}' }],
+          hasFileName: false,
+          hasMetadata: true,
+          dropBlank: false,
+          level: 'off',
+        },
+      ],
+    ]),
+    attributes: { labels: {}, env: {} },
     log: parseLogOpts({}, {}).settings.log,
   });
 });
@@ -120,15 +132,23 @@ test('never puts a password into an error', () => {
   }
 });
 
-test("takes Docker's options in silence and Grafana's with a warning", () => {
-  const all = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 'x']));
-  assert.deepEqual(parseLogOpts(all(dockerOptions), {}).warnings, []);
-  const { warnings } = parseLogOpts(all(notYetOptions), {});
-  assert.equal(warnings.length, notYetOptions.length);
-  assert.match(warnings[0] ?? '', /^loki-pipeline-stages is accepted, but .* not act on it yet$/);
-  assert.deepEqual(warningsOf({}, { LOKI_RELABEL_CONFIG: '- x' }), [
-    'LOKI_RELABEL_CONFIG is accepted, but this version does not act on it yet',
-  ]);
+test("takes Docker's own options in silence, and checks them", () => {
+  const specs = Object.values(dockerOptions);
+  const defaults = Object.fromEntries(specs.map(({ name, default: value }) => [name, value]));
+  assert.deepEqual(warningsOf(defaults), []);
+  for (const [name, value, expected] of [
+    ['mode', 'non-blokcing', /"non-blokcing" is not understood \(did you mean non-blocking\?\)/],
+    ['max-buffer-size', 'big', /is not understood; allowed is a size such as 4m/],
+    ['compress', 'maybe', /is not understood; allowed is true or false/],
+    ['cache-disabled', '2', /is not understood; allowed is true or false/],
+    ['cache-max-size', '-2', /is not understood; allowed is a size such as 20m, or -1/],
+    ['cache-max-file', '0', /is too small; allowed is a whole number from 1/],
+    ['cache-compress', 'x', /is not understood; allowed is true or false/],
+  ] as const) {
+    const message = errorOf({ [name]: value });
+    assert.ok(message.startsWith(`${name}: "${value}" `), message);
+    assert.match(message, expected);
+  }
 });
 
 test('warns that retries are not used up, and of giving up after none', () => {

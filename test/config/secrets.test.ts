@@ -131,7 +131,9 @@ test('every option that can hold a secret is marked as such', () => {
     ...['loki-min-backoff', 'loki-max-backoff', 'loki-retries', 'loki-give-up'],
     ...['loki-max-line-size', 'loki-long-lines', 'loki-encoding', 'loki-username'],
     ...['loki-tls-ca-file', 'loki-tls-cert-file', 'loki-tls-server-name'],
-    ...['loki-tls-insecure-skip-verify'],
+    ...['loki-tls-insecure-skip-verify', 'loki-external-labels', 'loki-filename-label'],
+    ...['loki-structured-metadata', 'loki-relabel-config', 'loki-pipeline-stages'],
+    ...['loki-pipeline-stage-file', 'loki-drop-blank', 'loki-level'],
   ];
   const urls = Object.values({ ...containerOptions, ...pluginOptions })
     .filter(({ type }) => type === 'url')
@@ -142,7 +144,7 @@ test('every option that can hold a secret is marked as such', () => {
     .map(({ name }) => name);
   const delivery = Object.values(containerOptions)
     .map(({ name }) => name)
-    .filter((name) => name.startsWith('loki-') && name !== 'loki-external-labels');
+    .filter((name) => name.startsWith('loki-'));
   assert.deepEqual(
     delivery.toSorted(),
     [...harmless, ...marked, 'loki-url', 'loki-proxy-url'].toSorted(),

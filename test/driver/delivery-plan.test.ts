@@ -88,3 +88,86 @@ test('there is no plan without an endpoint, and settings that are wrong by now a
   });
   assert.ok(!fs.existsSync(`${root.path}/endpoints.json`));
 });
+
+function runOf(fromLsn: number, containerName: string) {
+  const image = { imageId: '', imageName: 'app:1', createdAt: '' };
+  return { fromLsn, identity: { containerName, ...image, labels: {} } };
+}
+
+test('each run has the labels of who the container was then; equal ones are one run', async () => {
+  using root = temporary();
+  const registry = await registryIn(root.path);
+  const stream = streamOf({ 'loki-url': 'http://a', 'loki-url.eu': 'http://b' });
+  // The oldest runs are gone: what was before them has the labels of the first that is known.
+  const runs = [runOf(7, 'old'), runOf(50, 'new'), runOf(60, 'new'), runOf(70, 'newest')];
+  const record = { ...stream.record, containerName: 'next', runs };
+  const plan = await planDelivery({ ...stream, record }, {}, 'h', registry);
+  assert.deepEqual(
+    plan?.endpoints.map((endpoint) =>
+      endpoint.runs.map((run) => [run.fromLsn, run.labels.stdout[0]]),
+    ),
+    Array.from({ length: 2 }, () => [
+      [0, ['container_name', 'old']],
+      [50, ['container_name', 'new']],
+      [70, ['container_name', 'newest']],
+    ]),
+  );
+  const [first] = plan?.endpoints ?? [];
+  assert.match(
+    first?.labels.stderr ?? '',
+    /^\{container_name="newest", host="h", source="stderr"\}$/,
+  );
+  assert.deepEqual(first?.runs[0]?.metadata, [
+    ['container_id', containerId],
+    ['image', 'app:1'],
+  ]);
+});
+
+test('a run that relabelling drops is marked, and the others are not', async () => {
+  using root = temporary();
+  const registry = await registryIn(root.path);
+  const drop = '[{source_labels: [container_name], regex: old, action: drop}]';
+  const stream = streamOf({ 'loki-url': 'http://a', 'loki-relabel-config': drop });
+  const record = { ...stream.record, runs: [runOf(0, 'old'), runOf(9, 'new')] };
+  const plan = await planDelivery({ ...stream, record }, {}, 'h', registry);
+  const runs = plan?.endpoints[0]?.runs ?? [];
+  assert.deepEqual(
+    runs.map(({ isDropped = false }) => isDropped),
+    [true, false],
+  );
+});
+
+test('the pipeline of each endpoint is plain data, and stages of a file are read anew', async () => {
+  using root = temporary();
+  const registry = await registryIn(root.path);
+  const file = `${root.path}/stages.yaml`;
+  fs.writeFileSync(file, 'pipeline_stages: [{labels: {level: }}]');
+  const logOpts = {
+    'loki-url': 'http://a',
+    'loki-url.eu': 'http://b',
+    'loki-pipeline-stage-file.eu': file,
+    'loki-level.eu': 'auto',
+    'loki-drop-blank': 'true',
+    'multiline-pattern': '^x',
+  };
+  const pipelinesOf = async () => {
+    const plan = await planDelivery(streamOf(logOpts), {}, 'h', registry);
+    return Object.fromEntries(
+      (plan?.endpoints ?? []).map(({ endpoint, pipeline }) => [endpoint.name, pipeline]),
+    );
+  };
+  const common = { multilinePattern: '^x', dropBlank: true };
+  const { eu, ...others } = await pipelinesOf();
+  assert.deepEqual(others, { '': { ...common, level: 'off' } });
+  assert.deepEqual(
+    { ...eu, stages: eu?.stages?.trim() },
+    { ...common, level: 'label', stages: '[{labels: {level: }}]' },
+  );
+  fs.writeFileSync(file, '[]');
+  assert.equal((await pipelinesOf())['eu']?.stages, '[]');
+  fs.rmSync(file);
+  await assert.rejects(planDelivery(streamOf(logOpts), {}, 'h', registry), {
+    code: 'invalid_option',
+    message: /^loki-pipeline-stage-file.eu: the file .* cannot be read \(there is none\)/,
+  });
+});

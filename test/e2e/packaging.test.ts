@@ -105,7 +105,7 @@ describe('the plugin as a package', () => {
     await engine.docker('rm', 'million');
   });
 
-  it('asks for no privilege but the network of the host, and keeps settings over an upgrade', async () => {
+  it('asks for the network of the host and one mount, and keeps settings over an upgrade', async () => {
     const references = [1, 2].map((version) => `${registry.address}/holdfast/floor:${version}`);
     for (const reference of references) {
       const main = `${top}/bench/discard-plugin/main.ts`;
@@ -115,7 +115,7 @@ describe('the plugin as a package', () => {
       await engine.docker('plugin', 'rm', reference);
     }
     const [first = '', second = ''] = references;
-    assert.deepEqual(await privilegesOf(engine, first), [{ Name: 'network', Value: ['host'] }]);
+    assert.deepEqual(await privilegesOf(engine, first), privileges);
 
     const other = new Plugin(engine, 'other');
     const grant = '--grant-all-permissions';
@@ -204,6 +204,7 @@ describe('the driver as a package', () => {
     const expected = [
       'dev',
       'etc',
+      'files',
       'proc',
       'run/docker/logging',
       'run/docker/plugins',
@@ -226,9 +227,8 @@ describe('the driver as a package', () => {
     assert.match(nowhere.stderr, /make push REGISTRY=host\/name:tag/);
   });
 
-  it('asks for the network of the host and for no other privilege', async () => {
-    const asked = await privilegesOf(engine, reference);
-    assert.deepEqual(asked, [{ Name: 'network', Value: ['host'] }]);
+  it('asks for the network of the host, one mount, and no other privilege', async () => {
+    assert.deepEqual(await privilegesOf(engine, reference), privileges);
   });
 
   it('is installed from a registry, with its endpoint, and delivers', async () => {
@@ -238,11 +238,17 @@ describe('the driver as a package', () => {
     await assertDelivers('from-registry');
   });
 
-  it('has no mount, device, capability or namespace of the host but the network', async () => {
+  it('has one mount, read-only, and no device, capability or namespace of the host but the network', async () => {
     const { Config: config } = await inspect(engine);
     assert.deepEqual(config['Network'], { Type: 'host' });
     assert.equal(config['PropagatedMount'], '/run/docker/logging');
-    assert.deepEqual(config['Mounts'], []);
+    const [mount, ...others] = config['Mounts'] as Record<string, unknown>[];
+    assert.deepEqual(others, []);
+    const { Source: from, Destination: to, Options: options, Settable: settable } = mount ?? {};
+    assert.deepEqual(
+      [from, to, options, settable],
+      ['/usr', '/files', ['rbind', 'ro'], ['source']],
+    );
     assert.deepEqual(config['Linux'], { AllowAllDevices: false, Capabilities: [], Devices: null });
     assert.equal(config['PidHost'], false);
     assert.equal(config['IpcHost'], false);
@@ -376,6 +382,12 @@ function filesUnder(directory: string): string[] {
     .readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((name) => !fs.lstatSync(`${directory}/${name}`).isDirectory());
 }
+
+/** What our plugin asks for. */
+const privileges = [
+  { Name: 'network', Value: ['host'] },
+  { Name: 'mount', Value: ['/usr'] },
+];
 
 /** What a user is asked to grant when installing a plugin from a registry. */
 async function privilegesOf(engine: Engine, reference: string): Promise<unknown> {
