@@ -16,7 +16,7 @@ const allowedRooms: Record<string, readonly string[]> = {
   template: [],
   frame: [],
   regex: [],
-  pipeline: ['regex'],
+  pipeline: ['regex', 'template'],
   wal: [],
   encode: [],
   rejected: [],

@@ -4,7 +4,6 @@
  * fixed here, and a name or value that Loki would refuse must never come out.
  */
 import { goQuote } from './go-quote.ts';
-import type { Template } from './template.ts';
 
 /** Loki refuses a stream with more labels (`max_label_names_per_series`). */
 export const labelsMax = 15;
@@ -14,22 +13,6 @@ export const labelValueBytesMax = 2048;
 export const labelNameBytesMax = 1024;
 /** Labels that the driver sets by itself; they win over external labels of the same name. */
 export const ownLabelNames = ['host', 'source'] as const;
-
-/** An external label whose value has been compiled. */
-export interface CompiledLabel {
-  readonly name: string;
-  readonly value: Template;
-}
-
-/** What the driver knows of a stream when it names it. */
-export interface StreamIdentity {
-  /** As Docker gives it, with or without the leading slash. */
-  readonly containerName: string;
-  /** Name of the Docker host; the label is left out if this is empty. */
-  readonly host: string;
-  /** `stdout` or `stderr`. */
-  readonly source: string;
-}
 
 const validName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
@@ -45,20 +28,10 @@ export function sanitizeLabelName(text: string): string {
 }
 
 /**
- * The selector `{container_name="x", host="h", source="stdout"}`: names sorted,
- * values cut to 2,048 bytes and quoted as Go does. Labels with an empty value are
- * left out, because to Prometheus and Loki they are the same as absent ones.
+ * The selector `{container_name="x", host="h", source="stdout"}` of these labels, whose names must
+ * be valid already: names sorted, values cut to 2,048 bytes and quoted as Go does. Labels with an
+ * empty value are left out, because to Prometheus and Loki they are the same as absent ones.
  */
-export function buildSelector(external: readonly CompiledLabel[], stream: StreamIdentity): string {
-  const fields = { name: stream.containerName.replace(/^\//, '') };
-  const labels = new Map<string, string>();
-  for (const label of external) labels.set(sanitizeLabelName(label.name), label.value(fields));
-  if (stream.host !== '') labels.set('host', stream.host);
-  labels.set('source', stream.source);
-  return formatSelector(labels);
-}
-
-/** The selector of these labels; names must be valid already. */
 export function formatSelector(labels: ReadonlyMap<string, string>): string {
   const parts: string[] = [];
   // Valid names are ASCII, so the order of UTF-16 units is the order of Go's bytes.

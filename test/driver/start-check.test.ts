@@ -151,3 +151,25 @@ test('a FIFO in the place of the file is not waited for', async () => {
   const message = errorOf({ ...url, 'loki-pipeline-stage-file': `${directory}/fifo` });
   assert.match(message, /it is no file/);
 });
+
+test('a template that fails for the container stops it, with option, label and template', () => {
+  const labels = { ...url, 'loki-external-labels': 'a={{index .ContainerArgs 1}},b={{.Nam}}' };
+  assert.match(
+    errorOf(labels),
+    /^loki-external-labels: the label b: "\{\{\.Nam\}\}" fails for this container: .*Nam/,
+  );
+  assert.match(
+    errorOf({ ...url, tag: '{{index .ContainerArgs 7}}' }),
+    /^tag: "\{\{index \.ContainerArgs 7\}\}" fails for this container: /,
+  );
+  assert.deepEqual(
+    start({ ...url, 'loki-external-labels': 'a={{index .ContainerArgs 1}}' }).warnings,
+    [],
+  );
+});
+
+test('a template sees the picked variables and no other', () => {
+  const logOpts = { ...url, env: 'A', 'loki-external-labels': 'e={{json .ContainerEnv}}' };
+  const { identity } = start(logOpts);
+  assert.deepEqual(identity.env, ['A=1']);
+});

@@ -1,52 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import {
-  buildSelector,
-  formatSelector,
-  isLabelName,
-  sanitizeLabelName,
-} from '../../src/pipeline/labels.ts';
-import { compileTemplate } from '../../src/pipeline/template.ts';
+import { formatSelector, isLabelName, sanitizeLabelName } from '../../src/pipeline/labels.ts';
 
-const byName = [{ name: 'container_name', value: compileTemplate('{{.Name}}') }];
-
-test('builds a sorted selector with the name without its slash', () => {
-  for (const containerName of ['/web', 'web']) {
-    assert.equal(
-      buildSelector(byName, { containerName, host: 'h1', source: 'stdout' }),
-      '{container_name="web", host="h1", source="stdout"}',
-    );
-  }
-});
-
-test('sorts by name whatever the order of the options', () => {
-  const external = ['zone', 'a', 'Z', '_x', 'iron'].map((name) => ({
-    name,
-    value: compileTemplate('1'),
-  }));
-  assert.equal(
-    buildSelector(external, { containerName: 'c', host: 'h', source: 'stderr' }),
-    '{Z="1", _x="1", a="1", host="h", iron="1", source="stderr", zone="1"}',
-  );
-});
-
-test('own labels win over external ones of the same name', () => {
-  const external = [
-    { name: 'source', value: compileTemplate('mine') },
-    { name: 'host', value: compileTemplate('mine') },
-  ];
-  assert.equal(
-    buildSelector(external, { containerName: 'c', host: 'h', source: 'stdout' }),
-    '{host="h", source="stdout"}',
-  );
+test('sorts by name whatever the order of the labels', () => {
+  const labels = new Map(['zone', 'a', 'Z', '_x', 'iron'].map((name) => [name, '1']));
+  assert.equal(formatSelector(labels), '{Z="1", _x="1", a="1", iron="1", zone="1"}');
 });
 
 test('leaves out labels with an empty value', () => {
-  assert.equal(
-    buildSelector(byName, { containerName: '/', host: '', source: 'stdout' }),
-    '{source="stdout"}',
-  );
+  const labels = new Map([
+    ['container_name', ''],
+    ['source', 'stdout'],
+  ]);
+  assert.equal(formatSelector(labels), '{source="stdout"}');
 });
 
 test('escapes values so that they cannot close the quotes', () => {
