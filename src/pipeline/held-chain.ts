@@ -22,6 +22,12 @@ interface Memory {
   readonly state: StageState;
 }
 
+/** A line that went through. */
+export interface EndedLine extends LineStart {
+  readonly capturedMs: number;
+  readonly isInPieces: boolean;
+}
+
 /** See the module comment. */
 export class HeldChain {
   /** The line to begin with; undefined: nothing is held. */
@@ -37,16 +43,21 @@ export class HeldChain {
     memories.push({ lsn, state: stage.snapshot() });
   }
 
-  /** All stages are done with a line; `oldest` is what is held now. */
-  lineEnded(line: LineStart, capturedMs: number, oldest: LineStart | undefined): void {
-    this.#lastMs = capturedMs;
+  /**
+   * All stages are done with a line; `oldest` is what is held now. A line of pieces comes late:
+   * others that begin behind it were here before, and others may have ended within it. So reading
+   * can begin at it only if it has to begin there or before anyway.
+   */
+  lineEnded(line: EndedLine, oldest: LineStart | undefined): void {
+    this.#lastMs = line.capturedMs;
     if (oldest === undefined) {
       this.clear();
-    } else if (this.start === undefined || oldest.lsn === line.lsn) {
-      this.start = oldest;
+    } else if (this.start === undefined || (!line.isInPieces && oldest.lsn === line.lsn)) {
+      const { lsn, ordinal } = line;
+      this.start = oldest.lsn < lsn ? oldest : { lsn, ordinal };
       this.#overlapLines = 0;
       for (const [stage, memories] of this.#memories) {
-        const index = memories.findIndex(({ lsn }) => lsn >= oldest.lsn);
+        const index = memories.findIndex((memory) => memory.lsn >= (this.start?.lsn ?? 0));
         this.#memories.set(stage, index < 0 ? [] : memories.slice(index));
       }
     } else if (oldest.lsn > this.start.lsn) {
@@ -54,10 +65,13 @@ export class HeldChain {
     }
   }
 
-  /** Whether all that is held must be handed out before a line with this time. */
-  isTooLong(capturedMs: number): boolean {
+  /** Whether all that is held must be handed out before a line with this time. Counts anew then. */
+  mustCut(capturedMs: number): boolean {
     if (this.#overlapLines <= overlapLinesMax) return false;
-    return capturedMs - this.#lastMs >= quietMs || this.#overlapLines > overlapLinesHardMax;
+    const isQuiet = capturedMs - this.#lastMs >= quietMs;
+    if (!isQuiet && this.#overlapLines <= overlapLinesHardMax) return false;
+    this.#overlapLines = 0;
+    return true;
   }
 
   /** What the stage remembered at `start`; undefined: what it does now. */

@@ -56,6 +56,13 @@ export class Pipeline {
   readonly #holding: HoldingStage[] = [];
   readonly #pacing: PacingStage[] = [];
   readonly #chain = new HeldChain();
+  /**
+   * The oldest other line that is still being put together from pieces, before it comes here. Set
+   * before each line: it counts as held, because later lines pass it by.
+   */
+  openStart: LineStart | undefined;
+  /** Whether the next line was put together from pieces. Set before each line. */
+  isInPieces = false;
   #output: (entry: Entry) => void = () => {};
 
   constructor({ stages, names, counts }: PipelineParts) {
@@ -79,10 +86,11 @@ export class Pipeline {
     }
     const { lsn, ordinal, capturedMs } = entry;
     // A little less: what is due at this very time still waits for this line.
-    this.flush((capturedMs + lateLinesMs) * (1 - Number.EPSILON));
-    if (this.#chain.isTooLong(capturedMs)) this.flush();
+    this.#flushDue((capturedMs + lateLinesMs) * (1 - Number.EPSILON));
+    if (this.#chain.mustCut(capturedMs)) this.#flushAll();
     this.#run(this.#first, entry);
-    this.#chain.lineEnded({ lsn, ordinal }, capturedMs, this.#oldestHeld());
+    const { isInPieces } = this;
+    this.#chain.lineEnded({ lsn, ordinal, capturedMs, isInPieces }, this.#oldestHeld());
   }
 
   /** Bytes of lines that stages hold. */
@@ -113,7 +121,7 @@ export class Pipeline {
    * right only when all is read that was printed until `lateLinesMs` before.
    */
   flush(nowMs?: number): void {
-    if (nowMs === undefined) for (const stage of this.#holding) stage.flush();
+    if (nowMs === undefined) this.#flushAll();
     else this.#flushDue(nowMs);
     if (this.#oldestHeld() === undefined) this.#chain.clear();
   }
@@ -196,6 +204,10 @@ export class Pipeline {
     return links;
   }
 
+  #flushAll(): void {
+    for (const stage of this.#holding) stage.flush();
+  }
+
   /** One time after another, so that it is the same whether a clock came by in between or not. */
   #flushDue(nowMs: number): void {
     for (let round = 0; round < flushRoundsMax; round += 1) {
@@ -206,7 +218,7 @@ export class Pipeline {
   }
 
   #oldestHeld(): LineStart | undefined {
-    let oldest: LineStart | undefined;
+    let oldest = this.openStart;
     for (const stage of this.#holding) {
       for (const start of stage.held()) {
         if (oldest === undefined || start.lsn < oldest.lsn) oldest = start;

@@ -98,6 +98,8 @@ export interface RandomLine {
   readonly text: string;
   readonly gapMs: number;
   readonly source: 'stdout' | 'stderr';
+  /** In pieces: its end comes behind so many lines that begin later. */
+  readonly late: number;
 }
 
 const text = fc.oneof(
@@ -114,6 +116,7 @@ export const anyLines: fc.Arbitrary<RandomLine[]> = fc.array(
     text,
     gapMs: fc.constantFrom(0, 0, 0, 0, 0, 1, 1, 100, 299, 301, 1000, 2999, 3000, 3001, 10_000),
     source: fc.constantFrom('stdout', 'stderr'),
+    late: fc.constantFrom(0, 0, 0, 0, 0, 0, 1, 2, 5),
   }),
   { maxLength: 40 },
 );
