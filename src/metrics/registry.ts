@@ -87,7 +87,8 @@ function addFamily(registry: Registry, { metric, samples }: StageFamily): void {
   const labelNames = [...new Set(samples.flatMap(({ labels }) => Object.keys(labels)))];
   const config = { name, help, labelNames, registers: [registry] };
   if (kind === 'histogram') {
-    new GivenHistogram({ ...config, buckets: [...buckets] }, samples);
+    const given = new GivenHistogram({ ...config, buckets: [...buckets], registers: [] }, samples);
+    registry.registerMetric(given);
     return;
   }
   if (kind === 'gauge') {

@@ -42,6 +42,12 @@ interface Series extends StageSample {
   changedAtMs: number;
 }
 
+interface Family {
+  readonly metric: StageMetric;
+  /** By their labels. */
+  readonly series: Map<string, Series>;
+}
+
 /** Series of all containers together. */
 const seriesMax = 5000;
 /** Names that are the driver's own. */
@@ -49,7 +55,7 @@ const ownPrefix = 'holdfast_';
 
 /** See the module comment. */
 export class StageSeries {
-  readonly #families = new Map<string, { metric: StageMetric; series: Map<string, Series> }>();
+  readonly #families = new Map<string, Family>();
   #size = 0;
   /** Deltas that found no room, or whose name another metric of another kind has. */
   lost = 0;
@@ -82,7 +88,7 @@ export class StageSeries {
   #seriesOf({ definition, labels, bucketCounts }: StageDelta, nowMs: number): Series | undefined {
     const { name, kind, buckets } = definition;
     if (name.startsWith(ownPrefix)) return undefined;
-    const family = this.#families.get(name) ?? { metric: definition, series: new Map() };
+    const family = this.#families.get(name) ?? newFamily(definition);
     const isAlike = family.metric.kind === kind && isSame(family.metric.buckets, buckets);
     if (!isAlike) return undefined;
     const key = JSON.stringify(labels);
@@ -102,6 +108,10 @@ export class StageSeries {
     this.#size += 1;
     return made;
   }
+}
+
+function newFamily(metric: StageMetric): Family {
+  return { metric, series: new Map<string, Series>() };
 }
 
 function addTo(series: Series, { add, set, bucketCounts }: StageDelta, nowMs: number): void {

@@ -4,7 +4,7 @@
  */
 import { openPartialAgeMsMax, openPartialBytesMax } from '../base/limits.ts';
 import type { FrameView } from '../frame/frame-decoder.ts';
-import { type PartialBudget, PartialJoiner } from '../frame/partial-joiner.ts';
+import { type PartialBudget, PartialJoiner, type PieceStart } from '../frame/partial-joiner.ts';
 import type { StageCounts } from '../pipeline/pipeline-counts.ts';
 import type { StreamRun } from '../pipeline/plan.ts';
 import { EntryWriter, type EntryWriterOptions, type LineFacts } from './entry-writer.ts';
@@ -36,12 +36,16 @@ export class SourceLines {
   /** Unix milliseconds of this turn. */
   #wallMs = 0;
   #isPaused = false;
+  /** Whether the line in hand came in pieces. */
+  #isJoined = false;
 
   constructor(options: EntryWriterOptions, budget: PartialBudget) {
     this.#entries = new EntryWriter(options);
     this.#budget = budget;
     this.#joiner = new PartialJoiner(budget, (line) => {
+      this.#isJoined = true;
       this.#take(line, line.startLsn, line.startOrdinal, line.bytes, 0, line.length);
+      this.#isJoined = false;
     });
   }
 
@@ -197,8 +201,9 @@ export class SourceLines {
   }
 
   #takePiece(bytes: Uint8Array, view: FrameView, lsn: number, ordinal: number): void {
-    // A block that stages hold began before this line, and may be out before it has its end.
-    const mark = this.#stageMark() ?? { lsn, ordinal, state: this.state };
+    // What began before this line may be out before it has its end.
+    const before = this.resumeMark;
+    const mark = before ?? { lsn, ordinal, state: this.state };
     this.#joiner.add(bytes, view, { lsn, ordinal }, this.#nowMs);
     const isFirst = this.#joiner.startOf(view.isStderr)?.lsn === lsn;
     if (isFirst) this.#openMarks[view.isStderr ? 1 : 0] = mark;
@@ -214,12 +219,28 @@ export class SourceLines {
     end: number,
   ): void {
     const entries = this.#entries;
+    const { pipeline } = entries;
+    if (pipeline === undefined) {
+      entries.append(line, lsn, ordinal, bytes, start, end);
+      return;
+    }
+    pipeline.openStart = this.#openStart();
+    pipeline.isInPieces = this.#isJoined;
     entries.append(line, lsn, ordinal, bytes, start, end);
-    const held = entries.pipeline?.heldStart;
+    const held = pipeline.heldStart;
     if (held === undefined || held.lsn === this.#heldLsn) return;
-    // All that came before is out, and nothing that comes from here on.
+    // Of what began there all is still to come, and all before is out.
     this.#heldLsn = held.lsn;
-    this.#heldTimes = entries.state.times;
+    const open = this.#openMarks.find((mark) => mark?.lsn === held.lsn);
+    this.#heldTimes = open?.state.times ?? entries.state.times;
+  }
+
+  /** Where the oldest line begins that waits for pieces. */
+  #openStart(): PieceStart | undefined {
+    if (!this.#joiner.isOpen) return undefined;
+    const [stdout, stderr] = [this.#joiner.startOf(false), this.#joiner.startOf(true)];
+    if (stdout === undefined) return stderr;
+    return stderr === undefined || stdout.lsn < stderr.lsn ? stdout : stderr;
   }
 }
 

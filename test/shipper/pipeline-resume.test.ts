@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { PipelineText } from '../../src/pipeline/plan.ts';
 import type { SourceMark, StreamSource } from '../../src/shipper/stream-source.ts';
 import { encodeFrame } from '../helpers/frames.ts';

@@ -1,7 +1,7 @@
 /** The state of a source in its cursor: few bytes, and never taken for what it is not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decodeState, encodeState, pipelineMarkOf } from '../../src/shipper/source-state.ts';
 import type { ChainState } from '../../src/shipper/time-chain.ts';
 import { cursorStateBytesMax } from '../../src/wal/index.ts';

@@ -1,7 +1,7 @@
 /** Times of entries: no two of a source alike, in order, and the same again from the same state. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { TimeChain } from '../../src/shipper/time-chain.ts';
 
 const base = 1_700_000_000;
