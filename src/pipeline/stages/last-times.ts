@@ -7,8 +7,11 @@ import type { LabelSet } from '../label-set.ts';
 import type { StageState } from '../stage.ts';
 import type { Stamp } from './timestamp-formats.ts';
 
-/** Streams that are remembered. */
-const streamsMax = 1000;
+/**
+ * Streams that are remembered: three numbers each, and all have to fit into a cursor, with what
+ * other stages remember. One container prints for few sets of labels at a time.
+ */
+const streamsMax = 20;
 
 /** See the module comment. */
 export class LastTimes {
@@ -16,9 +19,14 @@ export class LastTimes {
   readonly #times = new Map<number, Stamp>();
   readonly #keys = new WeakMap<LabelSet, number>();
   #newestKey: number | undefined;
+  #state: StageState | undefined;
 
-  /** The time of a stream, which may be changed; undefined: none is known. */
-  get(labels: LabelSet): Stamp | undefined {
+  /** The time of a stream; undefined: none is known. */
+  get(labels: LabelSet): Readonly<Stamp> | undefined {
+    return this.#find(labels);
+  }
+
+  #find(labels: LabelSet): Stamp | undefined {
     const key = this.#keyOf(labels);
     const time = this.#times.get(key);
     if (time !== undefined && key !== this.#newestKey) this.#moveToEnd(key, time);
@@ -26,7 +34,8 @@ export class LastTimes {
   }
 
   set(labels: LabelSet, { seconds, nanos }: Stamp): void {
-    const time = this.get(labels);
+    this.#state = undefined;
+    const time = this.#find(labels);
     if (time !== undefined) {
       time.seconds = seconds;
       time.nanos = nanos;
@@ -37,18 +46,22 @@ export class LastTimes {
     this.#moveToEnd(this.#keyOf(labels), { seconds, nanos });
   }
 
-  /** Three numbers for each stream, from the longest quiet one on. */
+  /** Three numbers for each stream, the newest first: what is cut off is missed the least. */
   snapshot(): StageState {
-    return [...this.#times].flatMap(([key, { seconds, nanos }]) => [key, seconds, nanos]);
+    this.#state ??= [...this.#times]
+      .toReversed()
+      .flatMap(([key, { seconds, nanos }]) => [key, seconds, nanos]);
+    return this.#state;
   }
 
   /** Goes back; to nothing for what is no snapshot. */
   restore(state: StageState | undefined): void {
     this.#times.clear();
     this.#newestKey = undefined;
-    if (state === undefined || state.length % 3 !== 0 || state.length > 3 * streamsMax) return;
+    this.#state = undefined;
+    if (state === undefined || state.length > 3 * streamsMax) return;
     if (!state.every((value) => Number.isSafeInteger(value))) return;
-    for (let at = 0; at < state.length; at += 3) {
+    for (let at = state.length - (state.length % 3) - 3; at >= 0; at -= 3) {
       const [key = 0, seconds = 0, nanos = 0] = state.slice(at, at + 3);
       this.#moveToEnd(key, { seconds, nanos });
     }
@@ -58,6 +71,7 @@ export class LastTimes {
     this.#times.delete(key);
     this.#times.set(key, time);
     this.#newestKey = key;
+    this.#state = undefined;
   }
 
   #keyOf(labels: LabelSet): number {

@@ -10,6 +10,8 @@
  *     action_on_failure: fudge         default: the last known time of the same labels and a
  *                                      nanosecond more; `skip`: the time at which it was captured
  *
+ * Of 20 sets of labels the last times are known.
+ *
  * Names: ANSIC, UnixDate, RubyDate, RFC822, RFC822Z, RFC850, RFC1123, RFC1123Z, RFC3339,
  * RFC3339Nano, Unix (seconds, with or without a fraction), UnixMs, UnixUs, UnixNs.
  */
@@ -85,12 +87,11 @@ export class FudgingTimestamp implements StatefulStage {
     }
     const last = this.#lastTimes.get(entry.labels);
     if (last === undefined) return true;
-    last.nanos += 1;
-    if (last.nanos === 1_000_000_000) {
-      last.seconds += 1;
-      last.nanos = 0;
-    }
-    setTime(entry, last);
+    const isCarried = last.nanos === 999_999_999;
+    this.#stamp.seconds = isCarried ? last.seconds + 1 : last.seconds;
+    this.#stamp.nanos = isCarried ? 0 : last.nanos + 1;
+    this.#lastTimes.set(entry.labels, this.#stamp);
+    setTime(entry, this.#stamp);
     return true;
   }
 
