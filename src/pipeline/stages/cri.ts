@@ -11,8 +11,8 @@
  *     max_partial_line_size: 1MiB             default: none
  *     max_partial_line_size_truncate: true    default: false; cuts joined lines to that size
  *
- * Unlike promtail's, it holds parts for 10 seconds at most, and a joined line of 4 MiB at most;
- * then they go on as they are.
+ * Unlike promtail's, it waits for the next part for 10 seconds, by the times of the lines
+ * themselves, and joins 4 MiB at most; then the parts go on as they are.
  */
 import { joinedLineBytesMax, openPartialAgeMsMax } from '../../base/limits.ts';
 import { parseByteSize } from '../../base/values.ts';
@@ -87,7 +87,7 @@ class CriStage implements HoldingStage, StatefulStage {
   emit: (entry: Entry) => void = () => {};
   readonly #options: CriOptions;
   readonly #timestamp = new FudgingTimestamp('time', [stampReader('RFC3339Nano', undefined)]);
-  /** By selector of their labels. */
+  /** By labels and tenant. */
   readonly #lines = new Map<string, HeldLine>();
   #heldBytes = 0;
 
@@ -97,8 +97,6 @@ class CriStage implements HoldingStage, StatefulStage {
 
   process(entry: Entry): boolean {
     unwrap(entry, this.#timestamp);
-    // Also where nobody looked at the clock: the same lines have to give the same entries.
-    if (this.#lines.size > 0) this.flush(entry.capturedMs);
     const isPart = entry.extracted.get('flags') === 'P';
     if (isPart && this.#lines.size >= this.#options.partialLinesMax) this.flush();
     if (this.#lines.size > 0) this.#join(entry);
@@ -123,7 +121,7 @@ class CriStage implements HoldingStage, StatefulStage {
   flush(nowMs = Number.POSITIVE_INFINITY): void {
     const due = [...this.#lines].filter(([, { dueAtMs }]) => dueAtMs <= nowMs);
     due.sort(([, one], [, other]) => one.start.lsn - other.start.lsn);
-    for (const [selector, line] of due) this.#handOut(selector, line);
+    for (const [stream, line] of due) this.#handOut(stream, line);
   }
 
   discard(): void {
@@ -141,14 +139,14 @@ class CriStage implements HoldingStage, StatefulStage {
 
   /** Puts the parts before into the entry, which begins then where the first of them does. */
   #join(entry: Entry): void {
-    const { selector } = entry.labels;
-    const line = this.#lines.get(selector);
+    const stream = streamOf(entry);
+    const line = this.#lines.get(stream);
     if (line === undefined) return;
     if (line.bytes + entry.lineBytes > joinedLineBytesMax) {
-      this.#handOut(selector, line);
+      this.#handOut(stream, line);
       return;
     }
-    this.#forget(selector, line);
+    this.#forget(stream, line);
     entry.text = this.#cut(line.text + entry.text);
     entry.lsn = line.start.lsn;
     entry.ordinal = line.start.ordinal;
@@ -160,7 +158,7 @@ class CriStage implements HoldingStage, StatefulStage {
     const bytes = Buffer.byteLength(text);
     if (this.#heldBytes + bytes > heldBytesMax) this.flush();
     this.#heldBytes += bytes;
-    this.#lines.set(entry.labels.selector, {
+    this.#lines.set(streamOf(entry), {
       start: { lsn, ordinal },
       dueAtMs: capturedMs + openPartialAgeMsMax + lateLinesMs,
       entry: entry.copy(),
@@ -169,14 +167,14 @@ class CriStage implements HoldingStage, StatefulStage {
     });
   }
 
-  #handOut(selector: string, line: HeldLine): void {
-    this.#forget(selector, line);
+  #handOut(stream: string, line: HeldLine): void {
+    this.#forget(stream, line);
     line.entry.text = line.text;
     this.emit(line.entry);
   }
 
-  #forget(selector: string, { bytes }: HeldLine): void {
-    this.#lines.delete(selector);
+  #forget(stream: string, { bytes }: HeldLine): void {
+    this.#lines.delete(stream);
     this.#heldBytes -= bytes;
   }
 
@@ -189,6 +187,10 @@ class CriStage implements HoldingStage, StatefulStage {
     while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
     return bytes.toString('utf8', 0, end);
   }
+}
+
+function streamOf({ labels, tenantId }: Entry): string {
+  return tenantId === undefined ? labels.selector : `${tenantId} ${labels.selector}`;
 }
 
 /** What promtail does with stages of its own: regex, labels, timestamp and output. */

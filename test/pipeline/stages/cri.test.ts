@@ -13,6 +13,7 @@ import {
   type TestPipeline,
   warningsOf,
 } from '../helpers.ts';
+import { runWithCuts, wholeRun } from '../read-again.ts';
 
 const time = '2019-01-01T01:00:00.000000001Z';
 
@@ -151,7 +152,7 @@ test('says what it holds, since where, and when that waits no longer', () => {
   assert.deepEqual(out, ['2', 'ü13', '5']);
 });
 
-test('does not join what is more than 10 seconds old, so that it never matters when it was flushed', () => {
+test('waits for the next part for 10 seconds by the times of lines, whoever flushes it', () => {
   const lines = [criLine('a', 'P', '1'), criLine('b', 'F', '2'), criLine('a', 'F', '3')];
   const at = (third: number): string[] =>
     textsOf(runPipeline(stages(), lines, { capturedSeconds: [100, 105, third] }));
@@ -205,6 +206,38 @@ test('loses no part and changes no order within labels, wherever it is flushed',
       for (const { lsn, line: text } of out) assert.ok(text.startsWith(`${lsn};`));
       assert.equal(test.pipeline.heldBytes, 0);
     }),
+  );
+});
+
+test('gives the same lines when they are read again, with the times of those before', () => {
+  const line = fc.record({
+    foo: fc.constantFrom('a', 'b', 'c'),
+    flag: fc.constantFrom('F', 'P', 'P'),
+    seconds: fc.constantFrom(0, 0, 1, 5, 11),
+    hasTime: fc.boolean(),
+  });
+  const places = fc.uniqueArray(fc.nat({ max: 30 }), { maxLength: 6 });
+  fc.assert(
+    fc.property(
+      fc.array(line, { maxLength: 30 }),
+      places,
+      fc.boolean(),
+      fc.constantFrom('{}', '{ max_partial_lines: 2 }'),
+      (some, places, flushes, options) => {
+        let second = 1_700_000_000;
+        const lines = some.map(({ foo, flag, seconds, hasTime }, index) => {
+          second += seconds;
+          const capturedSeconds = Array.from({ length: index + 1 }, () => second);
+          const when = hasTime ? `2019-01-01T01:00:${10 + index}Z` : 'never';
+          const text = `${foo}|${when} stdout ${flag} ${index};`;
+          return () => newEntry(text, index, { capturedSeconds });
+        });
+        const cuts = places.filter((place) => place <= lines.length).sort((a, b) => a - b);
+        const yaml = stages(options);
+        assert.deepEqual(runWithCuts(yaml, lines, cuts, flushes), wholeRun(yaml, lines));
+      },
+    ),
+    { numRuns: 500 },
   );
 });
 
