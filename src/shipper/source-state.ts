@@ -4,7 +4,8 @@
  *
  *   version u8, mark of the pipeline u32, then lists of numbers: count u8, f64 × count
  *
- * What does not fit is left out from the end: those stages begin anew after a restart.
+ * What does not fit is left out from the end: a list may be short, and what a stage does not know
+ * again begins anew after a restart.
  */
 import { crc32 } from 'node:zlib';
 import type { PipelineState } from '../pipeline/pipeline.ts';
@@ -34,9 +35,10 @@ export function encodeState(state: SourceState, pipelineMark: number): Buffer {
   bytes.writeUInt32LE(pipelineMark, 1);
   let at = headBytes;
   for (const numbers of [state.times, ...state.stages]) {
-    if (at + 1 + numbers.length * 8 > bytes.length) break;
-    bytes[at++] = numbers.length;
-    for (const value of numbers) at = bytes.writeDoubleLE(value, at);
+    if (at >= bytes.length) break;
+    const count = Math.min(numbers.length, Math.floor((bytes.length - at - 1) / 8));
+    bytes[at++] = count;
+    for (const value of numbers.slice(0, count)) at = bytes.writeDoubleLE(value, at);
   }
   return bytes.subarray(0, at);
 }
