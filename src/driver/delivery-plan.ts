@@ -6,7 +6,6 @@
 import type { DeliverableStream } from '../capture/open-log.ts';
 import { parseLogOpts } from '../config/parse.ts';
 import type { EndpointSettings } from '../config/settings.ts';
-import { formatSelector } from '../pipeline/labels.ts';
 import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
 import type { EndpointRegistry } from '../wal/index.ts';
 import { planLines } from './line-plan.ts';
@@ -18,8 +17,6 @@ export interface PlannedEndpoint {
   /** The number by which cursors know it. */
   endpointId: number;
   endpoint: EndpointSettings;
-  /** Selectors of the two streams of lines. */
-  labels: { stdout: string; stderr: string };
   /** The labels by position in the stream; at least one, the first from 0 on, ascending. */
   runs: StreamRun[];
   pipeline: PipelineText;
@@ -54,7 +51,7 @@ export async function planDelivery(
     const ofEndpoint = lines.get(key);
     if (ofEndpoint === undefined) throw new Error('an endpoint without settings for its lines');
     const { runs, pipeline } = planLines(stream, settings, ofEndpoint, host);
-    return { labels: selectorsOf(runs), runs, pipeline };
+    return { runs, pipeline };
   });
   const ids = await Promise.all(endpoints.map(({ key }) => registry.idOf(key)));
   const { directory, committed } = stream;
@@ -66,10 +63,4 @@ export async function planDelivery(
       : [{ endpointId, endpoint, ...plan }];
   });
   return { containerId, directory, committed, endpoints: planned, pinnedIds: [] };
-}
-
-/** The selectors of the latest run. */
-function selectorsOf(runs: readonly StreamRun[]): PlannedEndpoint['labels'] {
-  const { stdout = [], stderr = [] } = runs.at(-1)?.labels ?? {};
-  return { stdout: formatSelector(new Map(stdout)), stderr: formatSelector(new Map(stderr)) };
 }
