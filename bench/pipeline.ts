@@ -136,7 +136,7 @@ function secondsOf({ text, stages, more }: Case): number {
   const began = performance.now();
   while (!source.isReadUp) {
     const batch = new Batch(1 << 20, pool, () => spare.pop() ?? new PushBatch());
-    while (source.fill(batch, 128 * 1024, 0) === 'turn');
+    fillWhole(source, batch);
     source.takeNotes();
     spare.push(...batch.close());
     for (const { request } of batch.requests) compressBlock(request);
@@ -144,6 +144,11 @@ function secondsOf({ text, stages, more }: Case): number {
   }
   files.closeDirectory(directory);
   return (performance.now() - began) / 1000;
+}
+
+/** Fills a batch in turns, as a queue does. */
+function fillWhole(source: StreamSource, batch: Batch): void {
+  while (source.fill(batch, 128 * 1024, 0) === 'turn');
 }
 
 const all = new Map<string, Case>(Object.entries(cases));

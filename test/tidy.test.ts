@@ -23,12 +23,12 @@ const allowedRooms: Record<string, readonly string[]> = {
   sink: ['encode'],
   retention: [],
   capture: ['frame', 'retention', 'wal'],
-  shipper: ['encode', 'frame', 'rejected', 'sink', 'wal'],
+  shipper: ['encode', 'frame', 'pipeline', 'rejected', 'sink', 'wal'],
   config: ['pipeline', 'regex'],
   metrics: [],
   history: ['frame', 'wal'],
   driver: ['capture', 'config', 'pipeline', 'wal'],
-  threads: ['history', 'rejected', 'shipper', 'sink', 'wal'],
+  threads: ['history', 'pipeline', 'rejected', 'shipper', 'sink', 'wal'],
   // Of driver, only what `onlyPartOf` allows.
   cli: [
     ...['config', 'driver', 'frame', 'history', 'pipeline'],

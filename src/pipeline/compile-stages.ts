@@ -11,12 +11,6 @@ import { stageCompilers } from './stages/registry.ts';
 /** Stages in one pipeline, those within others included. */
 const stagesMax = 200;
 
-/** One stage with its name, for what is counted by it. */
-export interface NamedStage {
-  readonly name: string;
-  readonly stage: AnyStage;
-}
-
 /** What compiling says beside its result. */
 export interface CompileNotes {
   readonly counts: PipelineCounts;
@@ -59,7 +53,6 @@ function compileOne(item: ConfigNode, place: string, notes: CompileNotes): AnySt
 
 function nameOf(item: ConfigNode, place: string): [name: string, config: ConfigNode] {
   return named(place, () => {
-    // A stage without options may be written as its bare name with a colon, or without one.
     const entries = item.entries('a stage');
     const [entry] = entries;
     if (entry === undefined) item.fail('a stage has to be a map: its name, a colon, its options');

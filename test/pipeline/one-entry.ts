@@ -32,4 +32,4 @@ export function runOne(
 }
 
 /** Fails unless each text has the message of a ConfigError. */
-export type ErrorRows = readonly (readonly [yaml: string, message: string])[];
+type ErrorRows = readonly (readonly [yaml: string, message: string])[];

@@ -3,6 +3,7 @@
  * was quiet the longest is forgotten first. It is told apart by a hash of its labels, so that all
  * of it is numbers, which can be kept beside a position in the log.
  */
+import { hash53 } from '../hash.ts';
 import type { LabelSet } from '../label-set.ts';
 import type { StageState } from '../stage.ts';
 import type { Stamp } from './timestamp-formats.ts';
@@ -77,21 +78,8 @@ export class LastTimes {
   #keyOf(labels: LabelSet): number {
     const known = this.#keys.get(labels);
     if (known !== undefined) return known;
-    const key = hash(labels.selector);
+    const key = hash53(labels.selector);
     this.#keys.set(labels, key);
     return key;
   }
-}
-
-/** 53 bits of a text: two chains of FNV-1a with different starts. */
-function hash(text: string): number {
-  let low = 0x811c9dc5;
-  let high = 0x1b873593;
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    low = Math.imul(low ^ code, 0x01000193);
-    high = Math.imul(high ^ code, 0x5bd1e995);
-    high ^= high >>> 13;
-  }
-  return (high >>> 11) * 2 ** 32 + (low >>> 0);
 }
