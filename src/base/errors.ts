@@ -9,6 +9,8 @@ export const errorCodes = [
   'invalid_option',
   'invalid_request',
   'fifo_unavailable',
+  /** A file that an option names cannot be read now; it may be there later. */
+  'file_unreadable',
   'wal_corrupt',
   'wal_io',
   'wal_locked',

@@ -58,7 +58,8 @@ export class DeliveryLink implements ContainersHooks {
         { containerId, cause },
         'no delivery for a container; its logs are kept',
       );
-      // Wrong settings stay wrong until the plugin starts again; a disk may recover by itself.
+      // Wrong settings stay wrong until the plugin starts again; a disk may recover by itself, and
+      // a file come back.
       const isWrong = error instanceof DriverError && error.code === 'invalid_option';
       if (!isWrong) this.#planAgain(stream, token, retryMs);
     });

@@ -36,7 +36,9 @@ function answer(response: Response, status: number, body: object): void {
 function statusOf(error: unknown): number {
   const isCallersFault =
     error instanceof DriverError &&
-    ['invalid_option', 'invalid_request', 'fifo_unavailable'].includes(error.code);
+    ['invalid_option', 'invalid_request', 'fifo_unavailable', 'file_unreadable'].includes(
+      error.code,
+    );
   return isCallersFault ? 400 : 500;
 }
 

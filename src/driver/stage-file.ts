@@ -10,7 +10,10 @@ import { type CheckedStages, checkStageFile } from '../pipeline/stage-list.ts';
 /** A longer file is refused; so many stages nobody writes. */
 const fileBytesMax = 256 * 1024;
 
-/** The stages of a file. Throws `invalid_option` when it cannot be read or is wrong. */
+/**
+ * The stages of a file. Throws `file_unreadable` when it cannot be read, `invalid_option` when it is
+ * wrong.
+ */
 export function readStageFile(path: string, source: string): CheckedStages {
   const what = `${source}: the file ${JSON.stringify(path.slice(0, 200))}`;
   let bytes: Buffer;
@@ -20,7 +23,7 @@ export function readStageFile(path: string, source: string): CheckedStages {
     const errno = errnoOf(error);
     const why = errno === 'ENOENT' ? 'there is none' : messageOf(error);
     throw new DriverError(
-      'invalid_option',
+      'file_unreadable',
       `${what} cannot be read (${why}); it is a path inside the plugin: put the file into the ` +
         `directory of the host that the plugin setting files.source names, and write ` +
         `${filesMount}/NAME`,

@@ -172,7 +172,7 @@ test('the pipeline of each endpoint is plain data, and stages of a file are read
   assert.equal((await pipelinesOf())['eu']?.stages, '[]');
   fs.rmSync(file);
   await assert.rejects(planDelivery(streamOf(logOpts), {}, 'h', registry), {
-    code: 'invalid_option',
+    code: 'file_unreadable',
     message: /^loki-pipeline-stage-file.eu: the file .* cannot be read \(there is none\)/,
   });
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import { after, before, test } from 'node:test';
+import { DriverError } from '../../src/base/errors.ts';
 import { checkStart } from '../../src/driver/start-check.ts';
 import { parseStartLogging } from '../../src/driver/wire.ts';
 
@@ -47,7 +48,8 @@ function errorOf(logOpts: Pairs, env: Pairs = {}, info: object = {}): string {
   try {
     start(logOpts, env, info);
   } catch (error) {
-    assert.ok(error instanceof Error && 'code' in error && error.code === 'invalid_option');
+    assert.ok(error instanceof DriverError);
+    assert.ok(['invalid_option', 'file_unreadable'].includes(error.code), error.code);
     return error.message;
   }
   return assert.fail('nothing was refused');

@@ -30,6 +30,3 @@ export function runOne(
   pipeline.flush();
   return { out, counts: pipeline.takeCounts() };
 }
-
-/** Fails unless each text has the message of a ConfigError. */
-type ErrorRows = readonly (readonly [yaml: string, message: string])[];
