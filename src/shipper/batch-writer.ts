@@ -22,6 +22,17 @@ export interface LinePlace {
   readonly tenantId: string | undefined;
 }
 
+/** What lines are written under that nothing is done with. */
+export interface PlainLabels {
+  /** Selectors of the two streams. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Encoded structured metadata. */
+  readonly metadata: Uint8Array;
+}
+
+const noLabels: PlainLabels = { stdout: '{}', stderr: '{}', metadata: new Uint8Array(0) };
+
 /** Room for tags, lengths and a timestamp around one line. */
 const entryOverheadBytes = 32;
 
@@ -34,6 +45,10 @@ export class BatchWriter {
   /** The streams of the plain lines in this batch; below zero while they are not in it. */
   #stdout = -1;
   #stderr = -1;
+  /** Labels and metadata of plain lines. */
+  #plainLabels: PlainLabels = noLabels;
+  /** So many bytes fit at least: asking the batch for each line takes longer. */
+  #freeBytes = 0;
 
   constructor(lines: LineRule) {
     this.#lines = lines;
@@ -42,31 +57,34 @@ export class BatchWriter {
   /** A turn begins, which fills this; undefined: it ends. */
   set target(target: FillTarget | undefined) {
     this.#target = target;
-    this.forgetStreams();
+    this.#stdout = -1;
+    this.#stderr = -1;
+    this.#freeBytes = 0;
   }
 
-  /** The next plain line may have other labels than the one before. */
-  forgetStreams(): void {
+  /** What plain lines are written under from now on. */
+  set plainLabels(labels: PlainLabels) {
+    this.#plainLabels = labels;
     this.#stdout = -1;
     this.#stderr = -1;
   }
 
   /** Whether a line fits, with so many bytes beside it. Into an empty batch any line does. */
   hasRoom(lineBytes: number, besideBytes: number): boolean {
+    if (lineBytes + besideBytes + entryOverheadBytes <= this.#freeBytes) return true;
     const target = this.#target;
     if (target === undefined) return true;
     const { refusedBytes, limitBytes } = target;
+    this.#freeBytes = limitBytes - target.sizeBytes - refusedBytes;
     if (target.filledEntries === 0 && refusedBytes === 0) return true;
     const { longLines, maxLineBytes } = this.#lines;
     const bytes = longLines === 'truncate' ? Math.min(lineBytes, maxLineBytes) : lineBytes;
-    return target.sizeBytes + refusedBytes + bytes + besideBytes + entryOverheadBytes <= limitBytes;
+    return bytes + besideBytes + entryOverheadBytes <= this.#freeBytes;
   }
 
-  /** Writes `bytes[start..end)` as it was printed; `labels` are those of all plain lines of it. */
+  /** Writes `bytes[start..end)` as it was printed. */
   plain(
     isStderr: boolean,
-    labels: string,
-    metadata: Uint8Array,
     seconds: number,
     nanos: number,
     ordinal: number,
@@ -74,21 +92,30 @@ export class BatchWriter {
     start: number,
     end: number,
   ): void {
+    const { metadata } = this.#plainLabels;
     if (end - start > this.#lines.maxLineBytes) {
+      const labels = isStderr ? this.#plainLabels.stderr : this.#plainLabels.stdout;
       const place = { seconds, nanos, ordinal, labels, metadata, tenantId: undefined };
       this.#long(place, bytes.subarray(start, end));
       return;
     }
     const { push } = this.#filling();
     let handle = isStderr ? this.#stderr : this.#stdout;
-    if (handle < 0) {
-      handle = push.stream(labels);
-      if (isStderr) this.#stderr = handle;
-      else this.#stdout = handle;
-    }
+    if (handle < 0) handle = this.#plainStream(push, isStderr);
     const chain = this.times;
     chain.next(seconds, nanos, ordinal);
     push.append(handle, chain.seconds, chain.nanos, bytes, start, end, metadata);
+    this.#freeBytes -= end - start + metadata.length + entryOverheadBytes;
+  }
+
+  #plainStream(push: PushBatch, isStderr: boolean): number {
+    const { stdout, stderr } = this.#plainLabels;
+    const handle = push.stream(isStderr ? stderr : stdout);
+    if (isStderr) this.#stderr = handle;
+    else this.#stdout = handle;
+    // The labels of a stream take room, too.
+    this.#freeBytes = 0;
+    return handle;
   }
 
   /** Writes `bytes[start..end)` under labels of its own. */
@@ -103,6 +130,8 @@ export class BatchWriter {
     const chain = this.times;
     chain.next(seconds, nanos, ordinal);
     push.append(push.stream(labels), chain.seconds, chain.nanos, bytes, start, end, metadata);
+    // It may have begun a stream, or a request for another tenant.
+    this.#freeBytes = 0;
   }
 
   #long(place: LinePlace, line: Uint8Array): void {
@@ -125,6 +154,7 @@ export class BatchWriter {
     const kept = { labels, metadata, tenantId, line: Buffer.from(line) };
     target.refused.push({ ...kept, seconds, nanos });
     target.refusedBytes += line.length;
+    this.#freeBytes = 0;
   }
 
   #pushOf(tenantId: string | undefined): PushBatch {

@@ -54,6 +54,7 @@ export class EntryWriter {
     this.pipelineMark = pipelineMarkOf(text);
     this.#runs = new Runs(runs);
     this.#run = this.#runs.at(0);
+    this.#writer.plainLabels = this.#run.plain;
     this.#setState(decodeState(state, this.pipelineMark));
   }
 
@@ -88,8 +89,10 @@ export class EntryWriter {
 
   /** Whether a line fits. Into an empty batch any line does. */
   hasRoom(lineBytes: number): boolean {
-    const heldBytes = this.pipeline?.heldBytes ?? 0;
-    return this.#writer.hasRoom(lineBytes, heldBytes + this.#run.metadata.length);
+    const { pipeline } = this;
+    const { length: metadataBytes } = this.#run.plain.metadata;
+    if (pipeline === undefined) return this.#writer.hasRoom(lineBytes, metadataBytes);
+    return this.#writer.hasRoom(lineBytes, pipeline.heldBytes + metadataBytes);
   }
 
   /** Takes the line `bytes[start..end)`, which begins at `lsn`, behind `ordinal` frames. */
@@ -104,8 +107,9 @@ export class EntryWriter {
     if (lsn < this.#run.fromLsn || lsn >= this.#run.endLsn) this.#enterRun(lsn);
     if (this.#run.isDropped) this.#counts.drop('relabel');
     else if (this.#dropBlank && isBlank(bytes, start, end)) this.#counts.drop('blank');
-    else if (this.pipeline === undefined) this.#plain(line, ordinal, bytes, start, end);
-    else {
+    else if (this.pipeline === undefined) {
+      this.#writer.plain(line.isStderr, line.seconds, line.nanos, ordinal, bytes, start, end);
+    } else {
       const entry = this.#entry;
       const { isStderr, seconds, nanos } = line;
       entry.place(isStderr, seconds, nanos, lsn, ordinal);
@@ -117,14 +121,8 @@ export class EntryWriter {
   /** Takes a line that tells of a loss: no stage may drop or change it. */
   appendLoss(line: LineFacts, lsn: number, ordinal: number, text: Buffer): void {
     if (lsn < this.#run.fromLsn || lsn >= this.#run.endLsn) this.#enterRun(lsn);
-    this.#plain(line, ordinal, text, 0, text.length);
-  }
-
-  #plain(line: LineFacts, ordinal: number, bytes: Uint8Array, start: number, end: number): void {
     const { isStderr, seconds, nanos } = line;
-    const { stdout, stderr, metadata } = this.#run;
-    const { selector } = isStderr ? stderr : stdout;
-    this.#writer.plain(isStderr, selector, metadata, seconds, nanos, ordinal, bytes, start, end);
+    this.#writer.plain(isStderr, seconds, nanos, ordinal, text, 0, text.length);
   }
 
   /** What the pipeline makes of a line. */
@@ -139,7 +137,7 @@ export class EntryWriter {
   #metadataOf({ lsn, metadata }: Entry): Uint8Array {
     // A held line may be of a run before.
     const run = lsn < this.#run.fromLsn ? this.#runs.at(lsn) : this.#run;
-    if (metadata === undefined || metadata.size === 0) return run.metadata;
+    if (metadata === undefined || metadata.size === 0) return run.plain.metadata;
     return encodeMetadata(new Map([...run.pairs, ...metadata]));
   }
 
@@ -150,6 +148,6 @@ export class EntryWriter {
 
   #enterRun(lsn: number): void {
     this.#run = this.#runs.at(lsn);
-    this.#writer.forgetStreams();
+    this.#writer.plainLabels = this.#run.plain;
   }
 }

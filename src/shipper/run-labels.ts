@@ -5,6 +5,7 @@
 import { encodeMetadata } from '../encode/metadata.ts';
 import { LabelSet } from '../pipeline/label-set.ts';
 import type { LabelPair, StreamRun } from '../pipeline/plan.ts';
+import type { PlainLabels } from './batch-writer.ts';
 
 /** One run, ready to be used. */
 export interface RunLabels {
@@ -14,8 +15,8 @@ export interface RunLabels {
   readonly stdout: LabelSet;
   readonly stderr: LabelSet;
   readonly pairs: readonly LabelPair[];
-  /** The same, encoded. */
-  readonly metadata: Uint8Array;
+  /** For lines that nothing is done with. */
+  readonly plain: PlainLabels;
   readonly isDropped: boolean;
 }
 
@@ -25,15 +26,17 @@ export class Runs {
 
   /** In order of their places; the first one also holds for what lies before it. */
   constructor(runs: readonly StreamRun[]) {
-    this.#runs = runs.map(({ fromLsn, labels, metadata, isDropped }, index) => ({
-      fromLsn: index === 0 ? 0 : fromLsn,
-      endLsn: runs[index + 1]?.fromLsn ?? Number.POSITIVE_INFINITY,
-      stdout: LabelSet.of(labels.stdout),
-      stderr: LabelSet.of(labels.stderr),
-      pairs: metadata,
-      metadata: encodeMetadata(metadata),
-      isDropped: isDropped ?? false,
-    }));
+    this.#runs = runs.map(({ fromLsn, labels, metadata: pairs, isDropped }, index) => {
+      const [stdout, stderr] = [LabelSet.of(labels.stdout), LabelSet.of(labels.stderr)];
+      const metadata = encodeMetadata(pairs);
+      return {
+        fromLsn: index === 0 ? 0 : fromLsn,
+        endLsn: runs[index + 1]?.fromLsn ?? Number.POSITIVE_INFINITY,
+        ...{ stdout, stderr, pairs },
+        plain: { stdout: stdout.selector, stderr: stderr.selector, metadata },
+        isDropped: isDropped ?? false,
+      };
+    });
     if (runs.length === 0) throw new Error('a stream has at least one run');
   }
 

@@ -137,7 +137,8 @@ export class SourceLines {
     const openBytes = this.#joiner.isOpen ? this.#joiner.openLength(view.isStderr) : 0;
     if (!this.#entries.hasRoom(openBytes + view.lineEnd - view.lineStart)) return false;
     const { pipeline } = this.#entries;
-    this.#isPaused = (pipeline?.pausedUntilMs(this.#wallMs) ?? 0) > this.#wallMs;
+    if (pipeline === undefined) return true;
+    this.#isPaused = pipeline.pausedUntilMs(this.#wallMs) > this.#wallMs;
     return !this.#isPaused;
   }
 
