@@ -118,6 +118,17 @@ export class BatchWriter {
     return handle;
   }
 
+  /**
+   * Writes a line of the driver's own as standard error at this very time: one about a loss may
+   * come again after a restart, and has to be the same then.
+   */
+  own(seconds: number, nanos: number, line: Buffer): void {
+    const { push } = this.#filling();
+    const { stderr, metadata } = this.#plainLabels;
+    push.append(push.stream(stderr), seconds, nanos, line, 0, line.length, metadata);
+    this.#freeBytes = 0;
+  }
+
   /** Writes `bytes[start..end)` under labels of its own. */
   write(place: LinePlace, bytes: Uint8Array, start: number, end: number): void {
     if (end - start > this.#lines.maxLineBytes) this.#long(place, bytes.subarray(start, end));

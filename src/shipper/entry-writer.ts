@@ -118,11 +118,10 @@ export class EntryWriter {
     }
   }
 
-  /** Takes a line that tells of a loss: no stage may drop or change it. */
-  appendLoss(line: LineFacts, lsn: number, ordinal: number, text: Buffer): void {
+  /** Takes a line that tells of a loss at `lsn`: no stage may drop or change it. */
+  appendLoss(seconds: number, nanos: number, lsn: number, line: Buffer): void {
     if (lsn < this.#run.fromLsn || lsn >= this.#run.endLsn) this.#enterRun(lsn);
-    const { isStderr, seconds, nanos } = line;
-    this.#writer.plain(isStderr, seconds, nanos, ordinal, text, 0, text.length);
+    this.#writer.own(seconds, nanos, line);
   }
 
   /** What the pipeline makes of a line. */

@@ -153,8 +153,8 @@ export class SourceLines {
   }
 
   /** Takes a line that tells of a loss. */
-  takeLoss(facts: LineFacts, lsn: number, ordinal: number, line: Buffer): void {
-    this.#entries.appendLoss(facts, lsn, ordinal, line);
+  takeLoss(seconds: number, nanos: number, lsn: number, line: Buffer): void {
+    this.#entries.appendLoss(seconds, nanos, lsn, line);
   }
 
   /** Pieces that were skipped cut what is open short. */

@@ -348,8 +348,8 @@ export class StreamSource implements FrameHandler {
   #tell(loss: Loss, line: Buffer): void {
     const timeNs = gapTimeNs({ ...loss, lastFrameNs: this.#lastFrameNs() }, Date.now());
     const seconds = Number(timeNs / 1_000_000_000n);
-    const facts = { isStderr: true, seconds, nanos: Number(timeNs % 1_000_000_000n) };
-    this.#lines.takeLoss(facts, this.#splitter.edgeLsn, this.#ordinal.value, line);
+    const nanos = Number(timeNs % 1_000_000_000n);
+    this.#lines.takeLoss(seconds, nanos, this.#splitter.edgeLsn, line);
     const { reason, bytes = 0, frames } = loss;
     this.#notes.told.push({ reason, bytes, frames });
     this.#ordinal.value = loss.ordinalBehind;
