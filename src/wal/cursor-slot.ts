@@ -87,7 +87,7 @@ export function decodeCursorFile(
   containerId: string,
   bytes: Buffer,
 ): { slots: (CursorSlot | undefined)[]; isCurrent: boolean } | undefined {
-  const layout = [second, first].find((each) => isOf(each, containerId, bytes));
+  const layout = layoutOf(containerId, bytes);
   if (layout === undefined) return undefined;
   const slots = Array.from({ length: cursorEndpointsMax }, (_, pair) => {
     const [a, b] = [0, 1].map((side) => {
@@ -120,11 +120,44 @@ export function encodeSlot({ cursor, generation }: CursorSlot): Buffer {
   return bytes;
 }
 
+/** A slot that is not sound. */
+export interface SlotFault {
+  readonly offset: number;
+  readonly slotBytes: number;
+  /** Whether the other slot of its pair is sound. */
+  readonly hasOther: boolean;
+}
+
+/**
+ * The slots of a file that are neither sound nor zeros, which were never written; undefined when the
+ * file as a whole is none of this container.
+ */
+export function slotFaults(containerId: string, bytes: Buffer): SlotFault[] | undefined {
+  const layout = layoutOf(containerId, bytes);
+  if (layout === undefined) return undefined;
+  const slotAt = (at: number): Buffer => bytes.subarray(at, at + layout.slotBytes);
+  const faults: SlotFault[] = [];
+  for (let pair = 0; pair < cursorEndpointsMax; pair += 1) {
+    for (const side of [0, 1]) {
+      const offset = layout.placeOf(pair, side);
+      const slot = slotAt(offset);
+      if (isSlotSound(slot) || slot.every((byte) => byte === 0)) continue;
+      const hasOther = isSlotSound(slotAt(layout.placeOf(pair, 1 - side)));
+      faults.push({ offset, slotBytes: layout.slotBytes, hasOther });
+    }
+  }
+  return faults;
+}
+
 /** The checksum is in the last bytes of a slot, in both versions. */
-function decodeSlot(bytes: Buffer): CursorSlot | undefined {
+function isSlotSound(bytes: Buffer): boolean {
   const end = bytes.length - 4;
-  if (bytes.readUInt32LE(0) !== slotMagic) return undefined;
-  if (crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) return undefined;
+  if (bytes.readUInt32LE(0) !== slotMagic) return false;
+  return crc32(bytes.subarray(0, end)) === bytes.readUInt32LE(end);
+}
+
+function decodeSlot(bytes: Buffer): CursorSlot | undefined {
+  if (!isSlotSound(bytes)) return undefined;
   const cursor: Cursor = {
     endpointId: bytes.readUInt16LE(4),
     ackLsn: readU64(bytes, 16),
@@ -141,6 +174,10 @@ function decodeSlot(bytes: Buffer): CursorSlot | undefined {
     cursor.state = Uint8Array.from(bytes.subarray(stateStart, stateStart + stateBytes));
   }
   return { cursor, generation };
+}
+
+function layoutOf(containerId: string, bytes: Buffer): Layout | undefined {
+  return [second, first].find((each) => isOf(each, containerId, bytes));
 }
 
 function isOf(layout: Layout, containerId: string, bytes: Buffer): boolean {

@@ -2,24 +2,18 @@
  * Checks a whole WAL directory, file by file, and repairs what can be repaired without touching
  * anything sound. Checking changes nothing and needs no lock; repairing needs it.
  */
-import { crc32 } from 'node:zlib';
 import { DriverError, errnoOf, messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import { unlinkIfThere } from './catalog.ts';
 import { readContainerRecord } from './container-record.ts';
-import { cursorEndpointsMax } from './cursor-slot.ts';
+import { slotFaults } from './cursor-slot.ts';
 import { readEndpointIds } from './endpoint-registry.ts';
 import type { Finding } from './finding.ts';
-import { containerMarkOf } from './format.ts';
 import { walFormatOf } from './inspect.ts';
 import { Quarantine } from './quarantine.ts';
 import { tidySegments } from './segment-facts.ts';
 import { containerDirectory, hasSegments, openWalRoot } from './store.ts';
 import { type VerifyTotals, verifySegments } from './verify-segments.ts';
-
-const cursorHeaderBytes = 32;
-const cursorSlotBytes = 64;
-const cursorFileBytes = cursorHeaderBytes + cursorEndpointsMax * 2 * cursorSlotBytes;
 
 /** Checks what lies beside the containers. */
 export function* verifyRoot(disk: FileSystem, root: string): Generator<Finding> {
@@ -98,39 +92,20 @@ function cursorFault(disk: FileSystem, path: string, containerId: string): Curso
     throw error;
   }
   const whole = { reason: 'cursors', offset: 0, fileBytes: bytes.length, lostBytes: 0 } as const;
-  const head = bytes.subarray(0, cursorHeaderBytes);
-  const isHeadSound =
-    bytes.length === cursorFileBytes &&
-    head.toString('latin1', 0, 8) === 'DLWALCU1' &&
-    head.subarray(8, 16).equals(containerMarkOf(containerId)) &&
-    crc32(head.subarray(0, 28)) === head.readUInt32LE(28);
-  if (!isHeadSound) {
+  const faults = slotFaults(containerId, bytes);
+  if (faults === undefined) {
     const detail = 'not readable: endpoints begin at the oldest byte there is';
     return { kind: 'damage', ...whole, detail };
   }
-  for (let offset = cursorHeaderBytes; offset < bytes.length; offset += cursorSlotBytes) {
-    const slot = bytes.subarray(offset, offset + cursorSlotBytes);
-    if (isSlotSound(slot)) continue;
-    const place = { ...whole, offset, fileBytes: cursorSlotBytes };
-    const pair = offset - ((offset - cursorHeaderBytes) % (2 * cursorSlotBytes));
-    const other = pair === offset ? pair + cursorSlotBytes : pair;
-    if (isSlotUsed(bytes.subarray(other, other + cursorSlotBytes))) {
-      const detail = 'a slot is not sound; the other of its pair has an older position';
-      return { kind: 'note', ...place, detail };
-    }
-    const detail = 'a slot is not sound: an endpoint begins at the oldest byte there is';
-    return { kind: 'damage', ...place, detail };
+  const fault = faults.find(({ hasOther }) => !hasOther) ?? faults[0];
+  if (fault === undefined) return undefined;
+  const place = { ...whole, offset: fault.offset, fileBytes: fault.slotBytes };
+  if (fault.hasOther) {
+    const detail = 'a slot is not sound; the other of its pair has an older position';
+    return { kind: 'note', ...place, detail };
   }
-  return undefined;
-}
-
-function isSlotUsed(slot: Buffer): boolean {
-  return crc32(slot.subarray(0, 60)) === slot.readUInt32LE(60);
-}
-
-/** Zeros are a slot that was never written. */
-function isSlotSound(slot: Buffer): boolean {
-  return isSlotUsed(slot) || slot.every((byte) => byte === 0);
+  const detail = 'a slot is not sound: an endpoint begins at the oldest byte there is';
+  return { kind: 'damage', ...place, detail };
 }
 
 function namesIn(disk: FileSystem, path: string): string[] {

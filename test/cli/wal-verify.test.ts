@@ -168,7 +168,7 @@ describe('holdfast wal verify', () => {
       cursors.set({ endpointId: 1, ackLsn, ackOrdinal: 0, place, ackedAtMs: 1 }, false);
     }
     assert.equal((await verify()).code, 0);
-    flip(`${log.directory}/cursors`, 32 + 20);
+    flip(`${log.directory}/cursors`, 256 + 20);
     const slot = await verify();
     assert.deepEqual(slot.found.map(short), [['note', 'cursors', 'cursors', 0, undefined]]);
     flip(`${log.directory}/cursors`, 3);
