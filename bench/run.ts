@@ -24,6 +24,7 @@ import {
   printReaders,
   printSince,
 } from './logs-table.ts';
+import { type PipelineFigures, printPipelines } from './pipeline-table.ts';
 import { fixed, row, whole } from './table.ts';
 
 type Result = Record<string, number>;
@@ -160,6 +161,7 @@ try {
     const args = ['100', '3000000', '1', endpoints];
     deliveries.push(await median('linesPerSecond', 3, 'delivery.ts', ...args));
   }
+  const pipelines = await measure<PipelineFigures>('pipeline.ts', '300000', '3');
   const latency = await measure<Latency>('latency.ts', '10,1000,50000', '10', plugin);
   const seal = await measure<Seal>('seal.ts', '32');
   const stalls = await measure<Result>('stalls.ts', '15', '6', plugin);
@@ -180,6 +182,7 @@ try {
   row('---', '---', '---');
   printSpeed(capture, captureLong);
   printDelivery(deliveries);
+  printPipelines(pipelines);
   printLatency(latency);
   printLiveStalls(liveStalls);
   printSealing(seal, stalls);
