@@ -62,7 +62,7 @@ export const pluginOptions = {
     min: 0,
     max: 3650 * dayMs,
     allowed: 'a duration from 0s to 3650d, such as 24h or 7d',
-    doc: 'How long what an endpoint has not got yet is kept for it after settings name it no more. Only time during which the driver runs counts.',
+    doc: 'How long what an endpoint has not got yet is kept for it after settings name it no more. Only time during which the driver runs counts. An endpoint that never took anything of a container is not waited for: a mistyped URL holds nothing.',
   },
   rejectedMaxBytes: {
     name: 'REJECTED_MAX_BYTES',

@@ -109,6 +109,13 @@ export class GoRegex {
   }
 }
 
+/**
+ * A thousand containers have the same few patterns, and each compiled one keeps the states that it
+ * has met, up to some MB.
+ */
+const compiledPatterns = new Map<string, GoRegex>();
+const compiledPatternsMax = 200;
+
 type Matcher = ReturnType<RE2JS['matcher']>;
 
 // As in Go: without braces the name is as long as it can be, so `$1x` is the group "1x".
@@ -127,6 +134,15 @@ export function compileRegex(pattern: string): GoRegex {
   if (pattern.length > patternLengthMax) {
     throw new RegexError(`the pattern has ${pattern.length} characters; allowed are 16384`);
   }
+  const known = compiledPatterns.get(pattern);
+  if (known !== undefined) return known;
+  const made = compileNew(pattern);
+  if (compiledPatterns.size >= compiledPatternsMax) compiledPatterns.clear();
+  compiledPatterns.set(pattern, made);
+  return made;
+}
+
+function compileNew(pattern: string): GoRegex {
   try {
     return new GoRegex(pattern, RE2JS.compile(pattern));
   } catch (error) {
