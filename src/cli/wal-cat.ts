@@ -8,7 +8,7 @@ import { nodeFileSystem as disk } from '../base/file-system.ts';
 import type { FrameView } from '../frame/frame-decoder.ts';
 import type { LineEnd, OpenLine } from '../frame/partial-joiner.ts';
 import { type LineHandler, LineScan } from '../history/line-scan.ts';
-import { findReadStart, recoverTail, SegmentFiles } from '../wal/index.ts';
+import { findReadStart, type ReadFrom, recoverTail, SegmentFiles } from '../wal/index.ts';
 import { CliError, type ExitCode, exitCode } from './exit-codes.ts';
 import { chooseContainer, type KnownContainer, listKnownContainers } from './known-containers.ts';
 import type { Output } from './output.ts';
@@ -62,13 +62,14 @@ export async function catWal(
   const { endLsn } = recoverTail(disk, container.directory, container.id);
   // A tail of some lines only says nothing of how far back they are.
   const lines = untilNs === undefined && isStderr === undefined ? tail : undefined;
-  let range: Range = { startLsn: startOf(container, lines, sinceNs), endLsn };
+  const from = { lines, sinceNs, endLsn };
+  let range: Range = { startLsn: startOf(container, from), endLsn };
   let skip = 0;
   if (tail !== undefined) {
     let found = findTail(container, range, filter, tail);
     if (found.counted < tail && lines !== undefined) {
       // Damage: the headers promised more lines than there are.
-      range = { startLsn: startOf(container, undefined, sinceNs), endLsn };
+      range = { startLsn: startOf(container, { sinceNs, endLsn }), endLsn };
       found = findTail(container, range, filter, tail);
     }
     range = { startLsn: found.startLsn, endLsn };
@@ -79,12 +80,9 @@ export async function catWal(
   return exitCode.ok;
 }
 
-function startOf(
-  { directory, id }: KnownContainer,
-  lines: number | undefined,
-  sinceNs: bigint | undefined,
-): number {
-  return findReadStart(disk, directory, id, { lines, sinceNs });
+/** What is written meanwhile comes after the question, and must not be counted as the last lines. */
+function startOf({ directory, id }: KnownContainer, from: ReadFrom): number {
+  return findReadStart(disk, directory, id, from);
 }
 
 function timeOf(option: string, text: string | undefined): bigint | undefined {

@@ -25,7 +25,7 @@ export { acquireLock, type WalLock } from './lock.ts';
 export { decodeMetaRecord, type GapReason, type GapRecord, gapReasons } from './meta-record.ts';
 export { ObservedClock } from './observed-clock.ts';
 export { Quarantine } from './quarantine.ts';
-export { findReadStart } from './read-start.ts';
+export { findReadStart, type ReadFrom } from './read-start.ts';
 export { Reserve } from './reserve.ts';
 export { type SealRequest, type SealResult, sealSegment } from './sealer.ts';
 export {
