@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing and says nothing when nothing is: the npm packages, and with the
-# argument `engine` also Debian's packages for a private Docker engine and a local registry.
+# argument `engine` also Debian's packages for a private Docker engine, a registry and docker-compose.
 # It must never start a service, now or at the next boot, that was not there before.
 set -eu
 cd "$(dirname "$0")/.."
@@ -101,6 +101,7 @@ missing=""
 # A newer Docker of another origin serves as well; then only its command line may be missing.
 has dockerd && has docker || missing="$missing docker.io"
 has docker-registry || missing="$missing docker-registry"
+has docker-compose || missing="$missing docker-compose"
 has iptables || missing="$missing iptables"
 has openssl || missing="$missing openssl"
 has ip || missing="$missing iproute2"
