@@ -38,6 +38,9 @@ interface Scrape {
   readonly endpoints: readonly EndpointFigures[];
 }
 
+/** Help of a metric of a stage that nobody described. */
+const undescribed = 'Defined in a metrics stage';
+
 /** Puts in what is true at the moment of a scrape. */
 type Fill = (scrape: Scrape) => void;
 /** Undefined: not known now. */
@@ -83,7 +86,9 @@ async function stagePage(families: readonly StageFamily[]): Promise<string> {
 }
 
 function addFamily(registry: Registry, { metric, samples }: StageFamily): void {
-  const { kind, name, help, buckets } = metric;
+  const { kind, name, buckets } = metric;
+  // The package refuses a metric without one, and promtail does not ask for it.
+  const help = metric.help === '' ? undescribed : metric.help;
   const labelNames = [...new Set(samples.flatMap(({ labels }) => Object.keys(labels)))];
   const config = { name, help, labelNames, registers: [registry] };
   if (kind === 'histogram') {

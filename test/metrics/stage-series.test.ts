@@ -19,6 +19,23 @@ async function pageOf(series: StageSeries, nowMs = 0): Promise<string> {
   return createMetrics(source).render();
 }
 
+test('shows metrics of all kinds that nobody described', async () => {
+  const series = new StageSeries();
+  const bare = { help: '', buckets: [1] };
+  series.take([delta(metric('plain', { help: '' }))], 0);
+  series.take([delta(metric('level', { ...bare, kind: 'gauge' }))], 0);
+  series.take(
+    [delta(metric('times', { ...bare, kind: 'histogram' }), { bucketCounts: [1, 0] })],
+    0,
+  );
+  const samples = samplesOf(await pageOf(series));
+  const names = ['plain{a="1"}', 'level{a="1"}', 'times_count{a="1"}'];
+  assert.deepEqual(
+    names.map((name) => samples.get(name)),
+    [1, 1, 1],
+  );
+});
+
 test('adds up counters, sets gauges and counts into buckets', async () => {
   const series = new StageSeries();
   const lines = metric('promtail_custom_lines_total');
