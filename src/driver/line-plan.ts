@@ -97,8 +97,9 @@ function telling(text: string, what: string): LabelTemplate {
       try {
         return template.render(info);
       } catch (error) {
-        const why = messageOf(error);
-        const message = `${what}: ${show(text)} fails for this container: ${why}`;
+        const message =
+          `${what}: ${show(text)} fails for this container: ${messageOf(error)}; ` +
+          "allowed are fields of Docker's log tags, such as {{.Name}} and {{.ImageName}}";
         throw new DriverError('invalid_option', message, { cause: error });
       }
     },

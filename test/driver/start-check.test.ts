@@ -158,7 +158,7 @@ test('a template that fails for the container stops it, with option, label and t
   const labels = { ...url, 'loki-external-labels': 'a={{index .ContainerArgs 1}},b={{.Nam}}' };
   assert.match(
     errorOf(labels),
-    /^loki-external-labels: the label b: "\{\{\.Nam\}\}" fails for this container: .*Nam/,
+    /^loki-external-labels: the label b: "\{\{\.Nam\}\}" fails for this container: .*Nam.*; allowed are /,
   );
   assert.match(
     errorOf({ ...url, tag: '{{index .ContainerArgs 7}}' }),
