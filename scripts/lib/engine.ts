@@ -26,7 +26,8 @@ export class Engine {
   readonly directory: string;
   readonly socketPath: string;
   readonly logPath: string;
-  readonly #liveRestore: boolean;
+  /** What daemon.json holds from the next start on. */
+  settings: Record<string, unknown>;
   #daemon: ChildProcess | undefined;
 
   constructor(options: { isLiveRestore?: boolean } = {}) {
@@ -34,7 +35,7 @@ export class Engine {
     this.directory = fs.mkdtempSync(`${os.tmpdir()}/hf-`);
     this.socketPath = `${this.directory}/d.sock`;
     this.logPath = `${this.directory}/dockerd.log`;
-    this.#liveRestore = options.isLiveRestore ?? false;
+    this.settings = { 'live-restore': options.isLiveRestore ?? false };
   }
 
   /** What the docker command needs to find this engine. */
@@ -56,10 +57,7 @@ export class Engine {
 
   /** Starts the daemon and waits until it answers. */
   async start(): Promise<void> {
-    fs.writeFileSync(
-      `${this.directory}/daemon.json`,
-      JSON.stringify({ 'live-restore': this.#liveRestore }),
-    );
+    fs.writeFileSync(`${this.directory}/daemon.json`, JSON.stringify(this.settings));
     forgetDeadContainerd(`${this.directory}/exec/containerd/containerd.pid`);
     const output = fs.openSync(this.logPath, 'a');
     const daemon = spawn('dockerd', this.#args(), { stdio: ['ignore', output, output] });
