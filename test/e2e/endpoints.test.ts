@@ -9,9 +9,9 @@ import Docker from 'dockerode';
 import { Engine } from '../../scripts/lib/engine.ts';
 import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
 import { runArgs } from './helpers/containers.ts';
+import { type Samples, scrape, sumOf } from './helpers/metrics.ts';
 import { Plugin } from './helpers/plugin.ts';
 
-const metricsUrl = 'http://127.0.0.1:9417/metrics';
 const containers = 20;
 const linesEach = 10_000;
 const lines = containers * linesEach;
@@ -41,29 +41,6 @@ const endpoints = {
 type Name = keyof typeof endpoints;
 const names = Object.keys(endpoints) as Name[];
 const nameOf = (index: number): string => `many${index}`;
-
-/** One number of the metrics page. */
-type Samples = Map<string, number>;
-
-async function scrape(): Promise<Samples> {
-  const response = await fetch(metricsUrl);
-  const samples: Samples = new Map();
-  for (const line of (await response.text()).split('\n')) {
-    const at = line.lastIndexOf(' ');
-    if (at > 0 && !line.startsWith('#')) samples.set(line.slice(0, at), Number(line.slice(at + 1)));
-  }
-  return samples;
-}
-
-/** The sum of a metric's samples with this endpoint. */
-function sumOf(samples: Samples, metric: string, endpoint: string): number {
-  let sum = 0;
-  for (const [name, value] of samples) {
-    const isIt = name.startsWith(`holdfast_${metric}{`) && name.includes(`endpoint="${endpoint}"`);
-    if (isIt) sum += value;
-  }
-  return sum;
-}
 
 /** What each endpoint got, refused, lacks and waits for, as the metrics say. */
 function accountsOf(samples: Samples): Account[] {
