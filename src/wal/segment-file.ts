@@ -41,6 +41,8 @@ export class SegmentFile {
   readonly #fd: number;
   readonly #window: ReadWindow;
   #index: SegmentIndex | 'none' | undefined;
+  /** Length when it was looked at last. */
+  #knownSize = 0;
 
   private constructor(disk: FileSystem, fd: number, sequence: number, header: SegmentHeader) {
     this.#disk = disk;
@@ -113,7 +115,16 @@ export class SegmentFile {
 
   /** Length of the file at this moment. */
   size(): number {
-    return this.#disk.fstatSync(this.#fd).size;
+    this.#knownSize = this.#disk.fstatSync(this.#fd).size;
+    return this.#knownSize;
+  }
+
+  /**
+   * Whether there is a byte at `offset`, as far as was seen: files grow, so that most questions need
+   * no call of the kernel. A write that failed is cut off again: who finds no block there asks `size`.
+   */
+  reaches(offset: number): boolean {
+    return offset < this.#knownSize || offset < this.size();
   }
 
   /** Never throws: what a disk says when a file was only read is nobody's loss. */

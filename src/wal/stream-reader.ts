@@ -113,6 +113,8 @@ export class StreamReader {
         }
         continue;
       }
+      // What was there when it was looked for may have been cut off since.
+      if (this.#place.offset >= file.size()) continue;
       if (this.#passDamage(file, committedLsn)) return 'gap';
     }
     return 'idle';
@@ -128,7 +130,7 @@ export class StreamReader {
       this.#place.offset = file.locate(this.#lsn);
     }
     this.#salt = file.header.salt;
-    return this.#place.offset < file.size() ? file : undefined;
+    return file.reaches(this.#place.offset) ? file : undefined;
   }
 
   /** Steps over a block that lies before the position without reading its payload. */
