@@ -85,6 +85,21 @@ async function bundle(root: string, main: string | undefined): Promise<void> {
     },
   });
   fs.writeFileSync(`${root}/app/package.json`, '{"type":"module"}\n');
+  for (const name of fs.readdirSync(`${root}/app`)) checkAscii(`${root}/app/${name}`);
+}
+
+/**
+ * One character beyond Latin-1 doubles what a bundle takes in memory. esbuild escapes all but those in
+ * literals of regular expressions: there they have to be written as escapes.
+ */
+function checkAscii(file: string): void {
+  const bytes = fs.readFileSync(file);
+  const at = bytes.findIndex((byte) => byte > 0x7f);
+  if (at < 0) return;
+  const near = bytes.toString('utf8', Math.max(0, at - 40), at + 20);
+  throw new Error(
+    `${file} is not ASCII: write the character in ${JSON.stringify(near)} as an escape`,
+  );
 }
 
 /** Copies one file and returns its source path. */

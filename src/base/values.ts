@@ -16,7 +16,7 @@ const unitMs = new Map([
   ['d', 86_400_000], // not Go's; ages of days are what people mean here
 ]);
 
-const durationPart = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/y;
+const durationPart = /(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d)/y;
 
 /** A Go duration (`1h2m3.5s`, `500ms`, `0`), or one in days (`6d`), in milliseconds, possibly with a fraction. */
 export function parseDurationMs(text: string): number | undefined {

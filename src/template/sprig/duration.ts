@@ -19,7 +19,7 @@ export function parseDuration(text: string): bigint | undefined {
   const isNegative = text.startsWith('-');
   const size = text.replace(/^[+-]/, '');
   if (size === '0') return 0n;
-  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
+  const part = /(\d*)(?:\.(\d*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
   let total = 0n;
   let at = 0;
   while (at < size.length) {
