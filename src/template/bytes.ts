@@ -3,7 +3,7 @@
  * character, its bytes become U+FFFD, for a string here cannot hold half a character.
  */
 
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const ascii = /^[\x00-\x7f]*$/;
 
 /** Whether a text has a byte for each character, so that no bytes need be looked at. */
