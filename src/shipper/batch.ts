@@ -60,6 +60,8 @@ export interface BatchRequest {
   readonly entries: number;
   /** As it is sent; undefined while it is not encoded. */
   body: Buffer | undefined;
+  /** Whether its entries have lost their structured metadata, which the endpoint does not take. */
+  isStripped: boolean;
 }
 
 /** Tenants that a batch has room for beside the endpoint's own; each is a request of its own. */
@@ -174,7 +176,7 @@ export class Batch implements FillTarget {
       const memory = this.#pool.take(push.sizeBytes);
       this.#memory.push(memory);
       const request = memory.subarray(0, push.encodeInto(memory));
-      this.requests.push({ tenantId, request, entries, body: undefined });
+      this.requests.push({ tenantId, request, entries, body: undefined, isStripped: false });
     }
     push.reset();
   }

@@ -67,6 +67,8 @@ export class Sender {
 
   async #attemptOne(batch: Batch, request: BatchRequest): Promise<Outcome> {
     const { meter } = this.#options;
+    // It may have been encoded before another one told what the endpoint does not take.
+    if (this.#takesNoMetadata && !request.isStripped) request.body = undefined;
     request.body ??= this.#bodyOf(request);
     const result = await this.#send(request.body, request.tenantId);
     if (result === undefined) return 'cancelled';
@@ -75,8 +77,9 @@ export class Sender {
       meter.deliveredBytes += request.request.length;
       return 'settled';
     }
-    if (result.kind === 'rejected' && this.#isOfMetadata(result)) {
-      request.body = undefined;
+    const isOfMetadata = result.kind === 'rejected' && isMetadataDisallowed(result.reason);
+    if (isOfMetadata && !request.isStripped) {
+      this.#goWithoutMetadata(result);
       return this.#attemptOne(batch, request);
     }
     if (result.kind !== 'retry') return this.#isolate(request, result);
@@ -88,19 +91,21 @@ export class Sender {
   }
 
   #bodyOf(request: BatchRequest): Buffer {
-    if (this.#takesNoMetadata) request.request = withoutMetadata(request.request);
+    if (this.#takesNoMetadata && !request.isStripped) {
+      request.request = withoutMetadata(request.request);
+      request.isStripped = true;
+    }
     return this.#options.sink.encode(request.request);
   }
 
-  /** Whether the endpoint takes no structured metadata at all, and is told of it from now on. */
-  #isOfMetadata({ reason }: Rejected): boolean {
-    if (this.#takesNoMetadata || !isMetadataDisallowed(reason)) return false;
+  /** The endpoint takes no structured metadata at all: it gets none from now on. Said once. */
+  #goWithoutMetadata({ reason }: Rejected): void {
+    if (this.#takesNoMetadata) return;
     this.#takesNoMetadata = true;
     this.#options.log.warn(
       { reason },
       'the endpoint takes no structured metadata: lines go without it; set loki-structured-metadata=false',
     );
-    return true;
   }
 
   /** A batch has its verdict: lines that were too long to be sent are set aside now. */
@@ -186,11 +191,19 @@ export class Sender {
 
   /** Sends a piece of a batch until there is a verdict, or the endpoint fails for good. */
   async #sendPiece(request: Buffer, tenantId: string | undefined): Promise<SendResult | undefined> {
-    const body = this.#options.sink.encode(request);
+    const { sink, meter } = this.#options;
+    let isStripped = this.#takesNoMetadata;
+    let body = sink.encode(isStripped ? withoutMetadata(request) : request);
     while (await this.#mayGoOn()) {
       const result = await this.#send(body, tenantId);
+      if (result?.kind === 'rejected' && !isStripped && isMetadataDisallowed(result.reason)) {
+        this.#goWithoutMetadata(result);
+        isStripped = true;
+        body = sink.encode(withoutMetadata(request));
+        continue;
+      }
       if (result?.kind !== 'retry') return result;
-      this.#options.meter.retried(result.cause, countEntries(request), request.length);
+      meter.retried(result.cause, countEntries(request), request.length);
     }
     return undefined;
   }

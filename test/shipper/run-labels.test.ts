@@ -143,6 +143,43 @@ describe('lines of several runs', () => {
     assert.equal(sink.pushes.length, before + 1);
   });
 
+  it('lose no line over that while several requests are under way', async () => {
+    const logs: TestLog[] = [];
+    const reason = 'stream includes structured metadata, but this feature is disallowed';
+    const withMetadata = (): Push[] => sink.open.filter(({ body }) => body.includes('image'));
+    sink.rule = ({ body }) => (body.includes('image') ? undefined : delivered);
+    for (const name of ['aa', 'bb', 'cc']) {
+      const log = await wal.log(name.repeat(32));
+      log.attach();
+      log.write(numberedFrames(`${name} `, 1, 400));
+      logs.push(log);
+      stream(log, [runOf(0, name)]);
+      await until('its request is under way', () => withMetadata().length === logs.length);
+    }
+    for (const push of withMetadata()) sink.answer(push, { kind: 'rejected', reason, status: 400 });
+    for (const log of logs) await acknowledged(log);
+    assert.deepEqual(rejected, []);
+    assert.equal(shown(sink.taken).length, 1200);
+    assert.equal(said.filter((text) => text.includes('takes no structured metadata')).length, 1);
+  });
+
+  it('are sent without it also where the endpoint first says that they are too many', async () => {
+    const log = await wal.log(id);
+    log.attach();
+    log.write(numberedFrames('n ', 1, 100));
+    const disallowed = 'stream includes structured metadata, but this feature is disallowed';
+    sink.rule = ({ body, bytes }) => {
+      if (bytes > 4000) return { kind: 'too-large', reason: 'too large', status: 413 };
+      return body.includes('image')
+        ? { kind: 'rejected', reason: disallowed, status: 400 }
+        : delivered;
+    };
+    stream(log, [runOf(0, 'a')]);
+    await acknowledged(log);
+    assert.deepEqual(rejected, []);
+    assert.equal(shown(sink.taken).length, 100);
+  });
+
   it('that are refused keep their metadata', async () => {
     const log = await wal.log(id);
     log.attach();
