@@ -3,8 +3,6 @@
  * killed, undelivered, lost in part; by clients that read slowly or go away.
  */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import fs from 'node:fs';
 import http from 'node:http';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -12,7 +10,8 @@ import { Engine } from '../../scripts/lib/engine.ts';
 import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
 import { printLines, runArgs, tickLines } from './helpers/containers.ts';
 import { dockerLogs, FollowedLogs } from './helpers/docker-logs.ts';
-import { until } from './helpers/logs-checks.ts';
+import { pictureOf } from './helpers/files.ts';
+import { logDirectory, segmentsIn, until } from './helpers/logs-checks.ts';
 import { Plugin } from './helpers/plugin.ts';
 
 const readersUrl = 'http://127.0.0.1:9417/metrics';
@@ -56,19 +55,6 @@ describe('docker logs over the life of a container', () => {
       `of ${numbers.length} numbers`,
     );
     assert.equal(numbers.length, count);
-  }
-
-  /** Every file of a container's log, by content. */
-  async function pictureOf(name: string): Promise<string[]> {
-    const id = await engine.docker('inspect', '--format', '{{.Id}}', name);
-    const directory = `${await plugin.statePath()}/wal/c/${id.slice(0, 2)}/${id}`;
-    return fs
-      .readdirSync(directory)
-      .sort()
-      .map((file) => {
-        const bytes = fs.readFileSync(`${directory}/${file}`);
-        return `${file} ${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}`;
-      });
   }
 
   async function logReaders(): Promise<number> {
@@ -194,21 +180,25 @@ describe('docker logs over the life of a container', () => {
     await engine.docker(...runArgs('still'), ...printLines('n ', 1000));
     await engine.docker('wait', 'still');
     await loki.waitFor((double) => double.count({ container_name: 'still' }) === 1000, 30_000);
-    // Sealing and the last cursor are done when nothing changes any more.
-    let picture: string[] = [];
-    for (let wait = 0; wait < 100; wait += 1) {
-      const now = await pictureOf('still');
-      if (now.join() === picture.join() && !now.some((file) => file.includes('.w '))) break;
-      picture = now;
-      await setTimeout(500);
-    }
+    const directory = await logDirectory(engine, plugin, 'still');
+    let picture = pictureOf(directory);
+    await until(
+      'sealing and the last cursor are done',
+      async () => {
+        await setTimeout(1500);
+        const before = picture;
+        picture = pictureOf(directory);
+        return picture.join() === before.join() && segmentsIn(directory, '.w').length === 0;
+      },
+      60_000,
+    );
     // The kill in a test before may have cost duplicates, which nothing here may add to.
     const { duplicates } = loki.counts();
     for (let round = 0; round < 3; round += 1) {
       const answers = await Promise.all([numbersOf('still'), numbersOf('still', '--tail', '5')]);
       assertCounts(answers[0] ?? [], 1000);
       assert.equal(answers[1]?.length, 5);
-      assert.deepEqual(await pictureOf('still'), picture);
+      assert.deepEqual(pictureOf(directory), picture);
     }
     assert.equal(loki.counts().duplicates, duplicates);
     assert.equal(loki.count({ container_name: 'still' }), 1000);

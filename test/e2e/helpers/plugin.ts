@@ -2,7 +2,6 @@
  * The real plugin in a private engine: built once for all test files, created, enabled,
  * killed, upgraded. What a test starts here it ends through `Engine.dispose`.
  */
-import fs from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { builtPlugin } from '../../../scripts/lib/built-plugin.ts';
@@ -14,6 +13,7 @@ import {
   processAgeMs,
 } from '../../../scripts/lib/plugin-process.ts';
 import type { PluginInfo } from '../../../scripts/lib/plugins.ts';
+import { namesUnder, readIfThere } from './files.ts';
 
 export { builtPlugin };
 
@@ -82,7 +82,7 @@ export class Plugin {
     return records.flatMap((path) => {
       const text = readIfThere(`${root}/${path}`);
       if (text === undefined) return [];
-      return [(JSON.parse(text) as { containerName: string }).containerName];
+      return [(JSON.parse(text.toString()) as { containerName: string }).containerName];
     });
   }
 
@@ -133,31 +133,5 @@ export class Plugin {
       await setTimeout(10);
     }
     throw new Error(`the plugin does not come back:\n${this.#engine.log.slice(-3000)}`);
-  }
-}
-
-/** What is in a file; undefined when it went since it was listed. */
-/** Paths of all that is in a directory and below; what goes meanwhile may be among them. */
-function namesUnder(root: string): string[] {
-  return orIfGone([], () => {
-    const names = fs.readdirSync(root, { withFileTypes: true });
-    return names.flatMap((entry) => {
-      const { name } = entry;
-      if (!entry.isDirectory()) return [name];
-      return namesUnder(`${root}/${name}`).map((below) => `${name}/${below}`);
-    });
-  });
-}
-
-function readIfThere(path: string): string | undefined {
-  return orIfGone(undefined, () => fs.readFileSync(path, 'utf8'));
-}
-
-function orIfGone<T>(none: T, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return none;
-    throw error;
   }
 }
