@@ -4,7 +4,7 @@ BIN := node_modules/.bin
 UNIT_TESTS = $$(find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/long/*')
 E2E_TESTS = $$(find test/e2e -name '*.test.ts')
 # One file may take this long, so that a hang is a failure and not a silence.
-E2E_FLAGS = --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec
+E2E_FLAGS = --test --test-concurrency=1 --test-timeout=600000 --test-reporter=spec
 LONG_TESTS = $$(find test/long -name '*.test.ts')
 
 .DEFAULT_GOAL := help
