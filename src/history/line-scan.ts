@@ -15,10 +15,14 @@ import {
 import {
   blockType,
   decodeMetaRecord,
-  type GapFacts,
+  FrameOrdinal,
   gapLine,
   gapTimeNs,
   hasSegmentBefore,
+  type Loss,
+  lossOfFound,
+  lossOfRange,
+  lossOfRemark,
   type SegmentFiles,
   StreamReader,
 } from '../wal/index.ts';
@@ -61,6 +65,8 @@ export class LineScan implements FrameHandler {
   readonly #splitter = new FrameSplitter(this);
   readonly #joiner: PartialJoiner;
   readonly #view = createFrameView();
+  /** Never too many, but too few until a block began in front of a reader that starts amid one. */
+  readonly #ordinal = new FrameOrdinal(0);
   #lastSeconds = 0;
   #lastNanos = 0;
   #nowMs = 0;
@@ -119,24 +125,19 @@ export class LineScan implements FrameHandler {
     const { gap } = this.#reader;
     this.#cut(gap?.toLsn ?? endLsn);
     if (gap === undefined) return;
-    const { fromLsn, toLsn, frames, afterNs } = gap;
     const { disk, directory } = this.#options;
     // What stood before the oldest segment was removed in order, under the reader's feet.
     const { sequence } = this.#reader.nextPlace;
     const wasLetGo = gap.reason === 'missing' && !hasSegmentBefore(disk, directory, sequence);
-    const reason = wasLetGo ? 'let-go' : gap.reason;
-    this.#tellGap({ reason, bytes: toLsn - fromLsn, frames }, afterNs, undefined);
+    const loss = lossOfFound(gap, this.#ordinal.value);
+    this.#tell(wasLetGo ? { ...loss, reason: 'let-go' } : loss);
   }
 
   /** Returns false when the handler wants no more. */
   #takeBlock(): boolean {
     const { header, payload } = this.#reader;
     const endLsn = header.lsn + header.lsnSpan;
-    if (header.type === blockType.raw) {
-      const from = Math.max(0, this.#splitter.nextLsn - header.lsn);
-      const to = Math.min(payload.length, this.#limitLsn - header.lsn);
-      return from >= to || this.#splitter.feed(payload, from, to);
-    }
+    if (header.type === blockType.raw) return this.#takeRaw();
     if (header.type === blockType.gap) {
       this.#takeGapBlock(endLsn);
     } else if (header.lsnSpan > 0) {
@@ -147,35 +148,52 @@ export class LineScan implements FrameHandler {
     return true;
   }
 
+  #takeRaw(): boolean {
+    const { header, payload } = this.#reader;
+    const splitter = this.#splitter;
+    const from = Math.max(0, splitter.nextLsn - header.lsn);
+    const to = Math.min(payload.length, this.#limitLsn - header.lsn);
+    if (from >= to) return true;
+    this.#ordinal.enterBlock(header, from, splitter);
+    if (!splitter.feed(payload, from, to)) return false;
+    this.#ordinal.leaveBlock(header);
+    return true;
+  }
+
   #takeGapBlock(endLsn: number): void {
     const { header, payload } = this.#reader;
     const record = decodeMetaRecord(payload);
-    const isRange = header.lsnSpan > 0;
-    if (isRange) this.#cut(endLsn);
-    if (record?.kind !== 'gap') return;
-    const { reason, fromLsn, toLsn, frames, lines, afterNs, atMs } = record;
-    // An empty range is one whose size is unknown.
-    const bytes = toLsn > fromLsn ? toLsn - fromLsn : undefined;
-    this.#tellGap({ reason, bytes, frames, lines }, afterNs, atMs);
+    const gap = record?.kind === 'gap' ? record : undefined;
+    const reached = { lsn: this.#splitter.edgeLsn, ordinal: this.#ordinal.value };
+    if (header.lsnSpan > 0) {
+      this.#cut(endLsn);
+      // Of a range that was given up after a part of it was read, only the rest is missing here.
+      this.#tell(lossOfRange(header, gap, reached));
+    } else if (gap !== undefined) this.#tell(lossOfRemark(gap, reached.ordinal));
   }
 
-  #tellGap(facts: GapFacts, afterNs: string | undefined, atMs: number | undefined): void {
+  #tell(loss: Loss): void {
+    this.#ordinal.value = loss.ordinalBehind;
     const hasLast = this.#lastSeconds > 0 || this.#lastNanos > 0;
     const lastFrameNs = hasLast
       ? BigInt(this.#lastSeconds) * 1_000_000_000n + BigInt(this.#lastNanos)
       : undefined;
-    const timeNs = gapTimeNs({ afterNs, lastFrameNs, atMs }, Date.now());
+    const timeNs = gapTimeNs({ ...loss, lastFrameNs }, Date.now());
     const seconds = Number(timeNs / 1_000_000_000n);
-    this.#options.handler.onGap(seconds, Number(timeNs % 1_000_000_000n), gapLine(facts));
+    this.#options.handler.onGap(seconds, Number(timeNs % 1_000_000_000n), gapLine(loss));
   }
 
   #cut(lsn: number): void {
+    const ordinal = this.#ordinal.value;
     this.#splitter.cut(lsn);
+    // Frames that only the cut brings to light have no number: the writer counts them nowhere.
+    this.#ordinal.value = ordinal;
     this.#joiner.flush();
   }
 
   onFrame(bytes: Uint8Array, start: number, end: number, endLsn: number): boolean {
     const view = this.#view;
+    this.#ordinal.value += 1;
     if (!decodeFrame(bytes, start, end, view)) return true;
     this.#lastSeconds = view.seconds;
     this.#lastNanos = view.nanos;
@@ -191,6 +209,7 @@ export class LineScan implements FrameHandler {
 
   onSkipped(): void {
     // What the writer saw of it has a gap block of its own; the rest belongs to one.
+    this.#ordinal.leaveSkipped();
     this.#joiner.flush();
   }
 }

@@ -18,25 +18,22 @@ import {
   blockType,
   type CommittedLsn,
   decodeMetaRecord,
+  FrameOrdinal,
   type GapRecord,
   gapTimeNs,
-  type StreamPlace,
-  type StreamReader,
-} from '../wal/index.ts';
-import { createNotes, type FillTarget, hasNotes, type Notes } from './fill-target.ts';
-import { FrameOrdinal } from './frame-ordinal.ts';
-import type { LineRule } from './long-lines.ts';
-import {
   type Loss,
   lineOfLoss,
   lossOfFound,
   lossOfRange,
   lossOfRemark,
-  type ToldRemark,
-  ToldRemarks,
-} from './loss.ts';
+  type StreamPlace,
+  type StreamReader,
+} from '../wal/index.ts';
+import { createNotes, type FillTarget, hasNotes, type Notes } from './fill-target.ts';
+import type { LineRule } from './long-lines.ts';
 import { SourceLines } from './source-lines.ts';
 import type { SourceState } from './source-state.ts';
+import { type ToldRemark, ToldRemarks } from './told-remarks.ts';
 
 /** A place to go on from: everything before `lsn` is in a batch. */
 export interface SourcePosition {

@@ -17,8 +17,9 @@ export { CursorFile, readCursors } from './cursor-file.ts';
 export { type Cursor, cursorStateBytesMax } from './cursor-slot.ts';
 export { EndpointRegistry, readEndpointIds } from './endpoint-registry.ts';
 export type { Finding } from './finding.ts';
-export { type BlockHeader, type BlockStats, blockFlag, blockType, noFrame } from './format.ts';
-export { type GapFacts, gapLine, gapTimeNs } from './gap-line.ts';
+export { type BlockStats, blockFlag, blockType, noFrame } from './format.ts';
+export { FrameOrdinal } from './frame-ordinal.ts';
+export { gapLine, gapTimeNs } from './gap-line.ts';
 export { acquireLockFromHost } from './host-lock.ts';
 export { type StreamSummary, summarizeStream, walFormatOf } from './inspect.ts';
 export { acquireLock, type WalLock } from './lock.ts';
@@ -26,6 +27,13 @@ export { decodeMetaRecord, type GapReason, type GapRecord, gapReasons } from './
 export { ObservedClock } from './observed-clock.ts';
 export { Quarantine } from './quarantine.ts';
 export { findReadStart, type ReadFrom } from './read-start.ts';
+export {
+  type Loss,
+  lineOfLoss,
+  lossOfFound,
+  lossOfRange,
+  lossOfRemark,
+} from './reader-loss.ts';
 export { Reserve } from './reserve.ts';
 export { type SealRequest, type SealResult, sealSegment } from './sealer.ts';
 export {
@@ -45,7 +53,7 @@ export {
   removeContainer,
   removeSegmentsBefore,
 } from './store.ts';
-export { type FoundGap, type StreamPlace, StreamReader } from './stream-reader.ts';
+export { type StreamPlace, StreamReader } from './stream-reader.ts';
 export type { StreamTail } from './stream-tail.ts';
 export { type SegmentLimits, StreamWriter } from './stream-writer.ts';
 export { Syncer, type SyncFailure, type SyncPolicy } from './syncer.ts';

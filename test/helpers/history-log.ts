@@ -149,6 +149,13 @@ export class HistoryLog {
     if (bytes > 0) this.#counter.restore(this.endLsn, Buffer.alloc(0));
   }
 
+  /** Records a loss of so many bytes as a newer version may, with words that are not known here. */
+  newerGap(bytes: number): void {
+    const record = { kind: 'gap', reason: 'melted', note: 'by a newer version' };
+    this.#writer.appendGap(record as unknown as GapRecord, bytes);
+    this.#counter.restore(this.endLsn, Buffer.alloc(0));
+  }
+
   #remark(append: () => void): void {
     const fromLsn = this.endLsn;
     append();

@@ -14,9 +14,12 @@ export interface ReadLine {
   text: string;
   /** Of a line that stands for lost ones: the name of the reason. */
   gap: string | undefined;
+  /** How many lines it says are lost, at least in part; undefined when it does not say. */
+  lost: number | undefined;
 }
 
-const gapPattern = /^\n?holdfast: .{1,200} missing here: .{1,200} \(([a-z-]{1,20})\)\n$/;
+const gapPattern =
+  /^\n?holdfast: (?:(?:up to )?([\d,]{1,20}) lines? |(part of a line) |.{1,200})\(.{1,200} missing here: .{1,200} \(([a-z-]{1,20})\)\n$/;
 
 /** Takes frames apart; an incomplete one at the end is a failure. */
 export function linesOf(bytes: Uint8Array): ReadLine[] {
@@ -31,7 +34,10 @@ export function linesOf(bytes: Uint8Array): ReadLine[] {
     const source = all.toString('latin1', at + 6, sourceEnd);
     const timeNano = BigInt(view.seconds) * 1_000_000_000n + BigInt(view.nanos);
     const text = all.toString('latin1', view.lineStart, view.lineEnd);
-    lines.push({ source, timeNano, text, gap: gapPattern.exec(text)?.[1] });
+    const [, count, part, gap] = gapPattern.exec(text) ?? [];
+    const counted = part === undefined ? count?.replaceAll(',', '') : '1';
+    const lost = counted === undefined ? undefined : Number(counted);
+    lines.push({ source, timeNano, text, gap, lost });
     at = end;
   }
   return lines;

@@ -74,3 +74,20 @@ test('moby#53631: a run of zeros in one block costs that block, is told once, an
   assert.equal(lines.at(-1)?.text, '140\n');
   assert.equal(lines[0]?.text, '1\n');
 });
+
+test('a loss that a newer version recorded in words of its own is told all the same', () => {
+  const log = numberedLog(7, 4000);
+  log.newerGap(40);
+  for (const line of ['8', '9']) {
+    log.frame({ source: 'stdout', timeNano: 1_700_000_001_000_000_000n, line: Buffer.from(line) });
+  }
+  log.flush();
+  const lines = readLog(log);
+  const word = lines[7];
+  assert.match(word?.text ?? '', /^holdfast: an unknown number of lines \(40 bytes\) is missing /);
+  assert.equal(word?.gap, 'unknown');
+  assert.deepEqual(
+    lines.slice(8).map(({ text }) => text),
+    ['8\n', '9\n'],
+  );
+});

@@ -132,7 +132,7 @@ const delivery: readonly Plant[] = [
   },
   {
     bug: 'an endpoint is told of frames that it has',
-    file: 'src/shipper/loss.ts',
+    file: 'src/wal/reader-loss.ts',
     find: 'frames: frames === undefined ? undefined : Math.max(0, frames - had),',
     replace: 'frames: had < 0 ? 0 : frames,',
     tests: ['test/shipper/gaps.test.ts'],

@@ -3,7 +3,7 @@
  * frames end before it. The headers of blocks are the truth; between them frames are counted as
  * they are handed out. Frames that no reader can get at count like any other.
  */
-import { type BlockHeader, blockFlag, noFrame } from '../wal/index.ts';
+import { type BlockHeader, blockFlag, noFrame } from './format.ts';
 
 /** What a block is fed into: what it holds of a frame, and whether it has lost the place. */
 interface SplitterState {

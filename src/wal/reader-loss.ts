@@ -1,14 +1,10 @@
 /**
- * A loss as one endpoint sees it: what the log says of it, less what this endpoint has already.
- * Pure, but for the memory of what was told.
+ * A loss as one reader sees it: what the log says of it, less what this reader has already. Pure.
  */
-import {
-  type BlockHeader,
-  type FoundGap,
-  type GapFacts,
-  type GapRecord,
-  gapLine,
-} from '../wal/index.ts';
+import type { BlockHeader } from './format.ts';
+import { type GapFacts, gapLine } from './gap-line.ts';
+import type { GapRecord } from './meta-record.ts';
+import type { FoundGap } from './stream-reader.ts';
 
 /** One loss, ready to be told. */
 export interface Loss extends GapFacts {
@@ -23,7 +19,7 @@ export function lineOfLoss(loss: Loss): Buffer {
   return Buffer.from(gapLine(loss), 'utf8');
 }
 
-/** A place in the stream: everything before `lsn` is delivered or in a batch. */
+/** A place in the stream: this reader has everything before `lsn`. */
 interface Reached {
   lsn: number;
   ordinal: number;
@@ -33,8 +29,8 @@ interface Reached {
 const numberedReasons: readonly string[] = ['evicted', 'expired', 'damage', 'missing'];
 
 /**
- * What a gap block with a range means for who has reached `reached`. An endpoint that had
- * acknowledged a part of a range before it was given up misses only the rest.
+ * What a gap block with a range means for who has reached `reached`. Who had read a part of
+ * a range before it was given up misses only the rest.
  */
 export function lossOfRange(
   header: Readonly<BlockHeader>,
@@ -55,7 +51,7 @@ export function lossOfRange(
   }
   const { reason, frames, innerFrames = 0, lines, afterNs, atMs } = record;
   const isInside = reached.lsn > lsn;
-  // Gaps within the range that this endpoint has passed were told to it when it met them.
+  // Gaps within the range that this reader has passed were told to it when it met them.
   const told = (record.inner ?? []).filter(([at]) => at < reached.lsn);
   const toldFrames = told.reduce((sum, [, count]) => sum + count, 0);
   const had = isInside ? Math.max(0, reached.ordinal - ordinal) + toldFrames : 0;
@@ -64,7 +60,7 @@ export function lossOfRange(
     reason,
     bytes: Math.max(endLsn, record.toLsn) - fromLsn,
     frames: frames === undefined ? undefined : Math.max(0, frames - had),
-    // How many of the lines are in the part that was delivered, nobody counted.
+    // How many of the lines are in the part that was read, nobody counted.
     lines: isInside ? undefined : lines,
     afterNs,
     atMs,
@@ -92,42 +88,4 @@ export function lossOfFound(gap: Readonly<FoundGap>, ordinal: number): Loss {
     atMs: undefined,
     ordinalBehind: ordinal + (frames ?? 0),
   };
-}
-
-/** A remark that was told: where it stands, and what it says. */
-export interface ToldRemark {
-  readonly lsn: number;
-  readonly payload: string;
-}
-
-/**
- * The remarks that were told and that a reader may meet again in this process, because it goes
- * back to the start of a frame that stands around them.
- */
-export class ToldRemarks {
-  #told: readonly ToldRemark[] = [];
-
-  /** What was told so far; it never changes, so that `restore` can go back to it. */
-  get list(): readonly ToldRemark[] {
-    return this.#told;
-  }
-
-  has(lsn: number, payload: Buffer): boolean {
-    const text = payload.toString('latin1');
-    return this.#told.some((remark) => remark.lsn === lsn && remark.payload === text);
-  }
-
-  add(lsn: number, payload: Buffer): void {
-    this.#told = [...this.#told, { lsn, payload: payload.toString('latin1') }];
-  }
-
-  /** The reader never comes back to what stands before `lsn`. */
-  forgetBefore(lsn: number): void {
-    if (this.#told.length > 0) this.#told = this.#told.filter((remark) => remark.lsn >= lsn);
-  }
-
-  /** What was told after `list` was read, was told to nobody. */
-  restore(list: readonly ToldRemark[]): void {
-    this.#told = list;
-  }
 }
