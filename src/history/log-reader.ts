@@ -89,7 +89,9 @@ export class LogReader implements LineHandler {
 
   /** Whether nothing that comes can be wanted: it is later than `until`. `nowMs`: Unix time. */
   isPast(nowMs: number): boolean {
-    return this.#until !== undefined && nowMs / 1000 > this.#until.seconds + 1;
+    if (this.#until === undefined) return false;
+    // A second for lines that were printed before it and are on their way.
+    return nowMs / 1000 > this.#until.seconds + this.#until.nanos / 1e9 + 1;
   }
 
   /** Reads one block; what is wanted of it is in `out`. Throws what the disk throws. */

@@ -458,6 +458,9 @@ test('is past its time only when nothing that comes can be wanted', () => {
   const log = new HistoryLog();
   const test = new TestReader(log, { follow: true, untilNs: 100_500_000_000n });
   assert.equal(test.reader.isPast(100_500), false);
+  // A whole second, whatever the fraction: lines may be on their way.
+  assert.equal(test.reader.isPast(101_499), false);
+  assert.equal(test.reader.isPast(101_501), true);
   assert.equal(test.reader.isPast(103_000), true);
   assert.equal(new TestReader(log, { follow: true }).reader.isPast(Number.MAX_VALUE), false);
   test.close();
