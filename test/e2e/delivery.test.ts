@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { Engine } from '../../scripts/lib/engine.ts';
 import { LokiDouble } from '../helpers/loki-double/loki-double.ts';
 import { printLines, runArgs, runToEnd, tickLines } from './helpers/containers.ts';
+import { namesIn } from './helpers/files.ts';
 import { Plugin } from './helpers/plugin.ts';
 
 const million = 1_000_000;
@@ -37,11 +38,17 @@ describe('delivery on a real engine', () => {
     assert.ok(report.ok, report.summary);
   }
 
+  async function timed(...command: string[]): Promise<number> {
+    const startedMs = performance.now();
+    await engine.docker(...command);
+    return performance.now() - startedMs;
+  }
+
   /** Directories go when all is delivered; nothing of a container stays behind for ever. */
   async function assertNothingKept(): Promise<void> {
     const kept = (): string[] => {
       const root = `${statePath}/wal/c`;
-      return fs.readdirSync(root).flatMap((prefix) => fs.readdirSync(`${root}/${prefix}`));
+      return fs.readdirSync(root).flatMap((prefix) => namesIn(`${root}/${prefix}`));
     };
     for (let wait = 0; wait < 500 && kept().length > 0; wait += 1) {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -94,15 +101,26 @@ describe('delivery on a real engine', () => {
     for (const name of ['stopped', 'removed']) {
       await engine.docker(...runArgs(name), ...tickLines('n ', 1_000_000, 1));
     }
-    const startedMs = performance.now();
+    // What the engine itself takes for it, on this machine, shows at containers of json-file.
+    for (const name of ['stopped-twin', 'removed-twin']) {
+      const args = runArgs(name, { driver: 'json-file' });
+      await engine.docker(...args, ...tickLines('n ', 1_000_000, 1));
+    }
     // The program does not listen to SIGTERM, so the grace time is the container's own.
-    await engine.docker('stop', '-t', '1', 'stopped');
-    const stopMs = performance.now() - startedMs - 1000;
-    await engine.docker('rm', '-f', 'removed');
-    const removeMs = performance.now() - startedMs - 1000 - stopMs;
-    assert.ok(stopMs < 2000, `docker stop took ${stopMs} ms beyond the grace time`);
-    assert.ok(removeMs < 2000, `docker rm -f took ${removeMs} ms`);
-    await engine.docker('rm', '-f', 'stopped');
+    const [stopMs, twinStopMs] = [
+      await timed('stop', '-t', '1', 'stopped'),
+      await timed('stop', '-t', '1', 'stopped-twin'),
+    ];
+    const [removeMs, twinRemoveMs] = [
+      await timed('rm', '-f', 'removed'),
+      await timed('rm', '-f', 'removed-twin'),
+    ];
+    assert.ok(stopMs < twinStopMs + 2000, `docker stop took ${stopMs} ms, not ${twinStopMs}`);
+    assert.ok(
+      removeMs < twinRemoveMs + 2000,
+      `docker rm -f took ${removeMs} ms, not ${twinRemoveMs}`,
+    );
+    await engine.docker('rm', '-f', 'stopped', 'stopped-twin');
     await loki.setMode({ kind: 'up' });
     for (const name of ['stopped', 'removed']) {
       await loki.waitFor((double) => double.count({ container_name: name }) > 0, 60_000);

@@ -98,8 +98,13 @@ describe('docker logs --follow', () => {
     for (const driver of drivers) {
       const name = `begins-${driver}`;
       await run(name, `${count(1, 10)}; ${waitFor('go')}; ${count(11, 15)}`, driver);
-      const stamped = await dockerLogs(engine, name, '--timestamps');
-      const stamp = stampsIn(stamped.stdout.toString())[5] ?? '';
+      let stamps: string[] = [];
+      await until('ten lines are there', async () => {
+        const { stdout } = await dockerLogs(engine, name, '--timestamps');
+        stamps = stampsIn(stdout.toString());
+        return stamps.length === 10;
+      });
+      const stamp = stamps[5] ?? '';
       const followed = [
         { flags: [], first: 1 },
         { flags: ['--tail', 'all'], first: 1 },

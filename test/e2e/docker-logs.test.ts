@@ -148,7 +148,7 @@ describe('docker logs prints what json-file prints', () => {
   }
 
   it('both streams in the order in which they were printed, in the same frames of the API', async () => {
-    const step = String.raw`echo out$i; usleep 20000; printf 'err%d\n\n' $i >&2; usleep 20000`;
+    const step = String.raw`echo out$i; usleep 100000; printf 'err%d\n\n' $i >&2; usleep 100000`;
     const program = `i=1; while [ $i -le 8 ]; do ${step}; i=$((i+1)); done`;
     const [ours, theirs] = await Promise.all(
       drivers.map(async (driver) => {

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, describe, it } from 'node:test';
 import Docker from 'dockerode';
 import { Engine } from '../../scripts/lib/engine.ts';
@@ -81,6 +82,8 @@ describe('six endpoints at once, five of them ill', () => {
   const plugin = new Plugin(engine);
   /** Of each container. */
   let lateMs: number[] = [];
+  /** The longest time for which this process stood still meanwhile. */
+  let stalledMs = 0;
   /** Containers look here whether they are to begin. */
   let signalDirectory: string;
 
@@ -97,7 +100,12 @@ describe('six endpoints at once, five of them ill', () => {
     for (let index = 0; index < containers; index += 1) await startWaiting(index);
     const arrivals = Array.from({ length: containers }, (_, index) => lateness(nameOf(index)));
     fs.writeFileSync(`${signalDirectory}/go`, '');
+    // While this process stands still, its endpoints do: that is not the driver's doing.
+    const stalls = monitorEventLoopDelay({ resolution: 20 });
+    stalls.enable();
     lateMs = await Promise.all(arrivals);
+    stalls.disable();
+    stalledMs = stalls.max / 1e6;
   });
 
   /** A container that begins to print when it is told to, so that all of them print at once. */
@@ -140,8 +148,8 @@ describe('six endpoints at once, five of them ill', () => {
   }
 
   it('the one that is well has everything of each container within two seconds of its end', () => {
-    const late = lateMs.filter((ms) => ms > freshMsMax);
-    assert.deepEqual(late, [], `of ${lateMs.join(', ')} ms`);
+    const late = lateMs.filter((ms) => ms > freshMsMax + stalledMs);
+    assert.deepEqual(late, [], `of ${lateMs.join(', ')} ms; the test stalled for ${stalledMs} ms`);
     assert.equal(endpoints.fine.entries, lines);
     assertWhole('fine');
   });

@@ -82,8 +82,10 @@ describe('a plugin that dies and comes back', () => {
         await plugin.dialed(pid);
         await captured(pid);
         plugin.kill(pid);
-        pid = await plugin.started(pid);
+        pid = await plugin.restarted(pid);
       }
+      // It comes back by itself; more than a few would be no slow machine.
+      assert.ok(plugin.givenUp <= 3, `dockerd gave the plugin up ${plugin.givenUp} times`);
       await setTimeout(500);
     });
   });
@@ -92,9 +94,7 @@ describe('a plugin that dies and comes back', () => {
     await assertUndisturbed(async () => {
       const first = await plugin.started();
       await plugin.dialed(first);
-      plugin.kill(first);
-      plugin.kill(await plugin.started(first));
-      await plugin.disabledByDockerd();
+      await plugin.killUntilGivenUp();
       await plugin.enable();
       await plugin.started();
       await setTimeout(500);

@@ -96,7 +96,11 @@ test('a hundred clients of one long log stay under 300 MB, whether they read or 
   await driver.stopContainer(fifo);
   const isSealed = (name: string): boolean => name.endsWith('.z');
   const directory = containerDirectory(driver.walDir, containerId);
-  await driver.until('some of it is sealed', () => fs.readdirSync(directory).some(isSealed));
+  await driver.until(
+    'some of it is sealed',
+    () => fs.readdirSync(directory).some(isSealed),
+    60_000,
+  );
   fs.writeFileSync(`/proc/${child.pid}/clear_refs`, '5');
   const clients = Array.from({ length: 100 }, () => new LogAnswer(driver.socketPath, containerId));
   for (const [index, client] of clients.entries()) {

@@ -138,7 +138,8 @@ describe('a driver that is told to end', () => {
     for (let index = 0; index < refused; index += 1) await fifo.write(textFrame('old', index));
     await fifo.write(numberedFrames('n ', 1, lines));
     await loki.waitFor((double) => double.entries === lines);
-    const isDone = (figure: (name: string) => number): boolean => figure('backlog_bytes') === 0;
+    const isDone = (figure: (name: string) => number): boolean =>
+      figure('entries_total') === lines && figure('backlog_bytes') === 0;
     const well = await untilFigures('well', isDone);
     assert.equal(well('entries_total'), lines);
     assert.equal(well('rejected_entries_total', 'reason="too_old"'), refused);

@@ -16,6 +16,11 @@ export function namesUnder(root: string): string[] {
   });
 }
 
+/** Names in a directory; none when it is gone. */
+export function namesIn(directory: string): string[] {
+  return orIfGone([], () => fs.readdirSync(directory));
+}
+
 /** What is in a file; undefined when it went since it was listed. */
 export function readIfThere(path: string): Buffer | undefined {
   return orIfGone(undefined, () => fs.readFileSync(path));

@@ -20,6 +20,8 @@ export { builtPlugin };
 /** One plugin in one engine. */
 export class Plugin {
   readonly name: string;
+  /** How often dockerd gave it up and `restarted` enabled it again. */
+  givenUp = 0;
   readonly #engine: Engine;
   /** The process that `started` returned last, and how old it was then at most. */
   #accepted = { pid: 0, ageMs: 0 };
@@ -101,9 +103,13 @@ export class Plugin {
     return findPluginProcess(id);
   }
 
-  /** Kills the plugin; dockerd starts it again by itself. Returns false when none ran. */
+  /** Kills the plugin, if it runs; dockerd starts it again by itself. */
   kill(pid: number): void {
-    process.kill(pid, 'SIGKILL');
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
   }
 
   /** Waits until dockerd has looked whether a new process of the plugin lives. */
@@ -112,11 +118,32 @@ export class Plugin {
     while (processAgeMs(pid) < dialedAgeMs(acceptedAgeMs)) await setTimeout(20);
   }
 
-  /** Waits until dockerd has given the plugin up. */
-  async disabledByDockerd(): Promise<void> {
-    for (let wait = 0; wait < 300; wait += 1) {
+  /**
+   * Waits until the plugin runs again after a process of it was killed. On a machine that is slow
+   * dockerd may have looked later than `dialed` thinks, and gives the plugin up: then it is enabled
+   * again, as people would do, which `givenUp` counts.
+   */
+  async restarted(killed: number): Promise<number> {
+    for (let wait = 0; wait < 3000; wait += 1) {
+      const next = await this.pid();
+      if (next !== undefined && next !== killed) break;
+      if (!(await this.info()).Enabled) {
+        this.givenUp += 1;
+        await this.enable();
+        break;
+      }
+      await setTimeout(10);
+    }
+    return this.started(killed);
+  }
+
+  /** Kills every process of the plugin as soon as it is seen, until dockerd gives the plugin up. */
+  async killUntilGivenUp(): Promise<void> {
+    for (let wait = 0; wait < 3000; wait += 1) {
+      const pid = await this.pid();
+      if (pid !== undefined) this.kill(pid);
       if (!(await this.info()).Enabled) return;
-      await setTimeout(100);
+      await setTimeout(10);
     }
     throw new Error('dockerd keeps the plugin enabled');
   }
