@@ -158,9 +158,9 @@ class WatchedSink implements Sink {
     return this.#sink.encode(request);
   }
 
-  async send(body: Buffer): Promise<SendResult> {
+  async send(body: Buffer, tenantId?: string): Promise<SendResult> {
     this.#inFlight += 1;
-    const result = await this.#sink.send(body);
+    const result = await this.#sink.send(body, tenantId);
     this.#inFlight -= 1;
     this.#lastKind = result.kind;
     this.answeredAtMs = performance.now();

@@ -77,6 +77,23 @@ describe('holdfast drain', () => {
     ]);
   });
 
+  it('sends lines for the tenants that stages choose', async () => {
+    const shared = new LokiDouble({ auth: true });
+    await shared.start();
+    try {
+      const stages =
+        '[{match: {selector: \'{container_name="web"} |= "7"\', stages: [{tenant: {value: seven}}]}}]';
+      await container('a', 'web', 100, { 'loki-pipeline-stages': stages });
+      const url = ['--opt', `loki-url=${shared.url}`, '--opt', 'loki-tenant-id=own'];
+      const ended = await drain(...url);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.equal(shared.count({}, { tenant: 'seven' }), 19);
+      assert.equal(shared.count({}, { tenant: 'own' }), 81);
+    } finally {
+      await shared.stop();
+    }
+  });
+
   it('stops in the middle at Ctrl-C, and the next run delivers the rest', async () => {
     await container('a', 'web', 200_000);
     await loki.setMode({ kind: 'slow', delayMs: 60 });
