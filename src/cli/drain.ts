@@ -46,7 +46,7 @@ export async function drainWal(
   choice: DrainChoice,
 ): Promise<ExitCode> {
   const timeoutMs = timeoutOf(choice.timeout);
-  const settings = { ...readSettings(choice, location.env), host: choice.host };
+  const settings = { ...readSettings(choice, location), host: choice.host };
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   process.once('SIGINT', stop);

@@ -4,6 +4,7 @@
  */
 import Docker from 'dockerode';
 import { messageOf } from '../base/errors.ts';
+import { filesMount } from '../config/line-options.ts';
 import { CliError, exitCode } from './exit-codes.ts';
 
 /** A plugin's WAL, and the settings that the plugin has. */
@@ -13,6 +14,8 @@ export interface PluginWal {
   isEnabled: boolean;
   /** Values as they are set; they may hold passwords. */
   env: Record<string, string>;
+  /** The directory of the host that the plugin sees as the one for files; undefined without one. */
+  filesSource: string | undefined;
 }
 
 const driverType = 'docker.logdriver/1.0';
@@ -44,6 +47,7 @@ export async function findPluginWal(name: string | undefined): Promise<PluginWal
     plugin: plugin.Name,
     isEnabled: plugin.Enabled,
     env,
+    filesSource: plugin.Settings.Mounts?.find(isForFiles)?.Source,
   };
 }
 
@@ -105,6 +109,10 @@ function envOf(plugin: Docker.PluginInfo): Record<string, string> {
     if (at > 0) env[setting.slice(0, at)] = setting.slice(at + 1);
   }
   return env;
+}
+
+function isForFiles({ Destination }: { Destination: string }): boolean {
+  return Destination === filesMount;
 }
 
 function hostPathOf(

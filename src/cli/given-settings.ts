@@ -9,13 +9,17 @@ import { containerOptions, envNameOf, pluginOptions } from '../config/options.ts
 import { parseLogOpts } from '../config/parse.ts';
 import { redactUrl } from '../config/redact.ts';
 import { CliError, exitCode } from './exit-codes.ts';
+import { lineOnHost, onHost } from './host-files.ts';
 import { showText } from './text.ts';
+import type { WalLocation } from './wal-location.ts';
 
 /** What the user gave: `--opt name=value` and `--env NAME=value`, as they came. */
 export interface GivenOptions {
   opt: readonly string[];
   env: readonly string[];
   endpoint?: string | undefined;
+  /** The directory of this machine that stands for the plugin's `/files`. */
+  files?: string | undefined;
 }
 
 /** How to deliver. */
@@ -24,6 +28,8 @@ export interface DeliverySettings {
   env: Readonly<Record<string, string>>;
   /** In place of all endpoints of all containers; secret. */
   endpoint: string | undefined;
+  /** Where the files are that options name by a path inside the plugin; undefined: there. */
+  filesSource: string | undefined;
 }
 
 const { holdfastOpts, httpProxy, httpsProxy, noProxy, rejectedMaxBytes } = pluginOptions;
@@ -43,11 +49,11 @@ const optionNames = Object.values(containerOptions).map(({ name }) => name);
  */
 export function readSettings(
   given: GivenOptions,
-  pluginEnv: Readonly<Record<string, string>>,
+  plugin: Pick<WalLocation, 'env' | 'filesSource'>,
 ): DeliverySettings {
   const env: Record<string, string> = {};
   for (const name of envNames) {
-    const value = pluginEnv[name];
+    const value = plugin.env[name];
     if (value !== undefined) env[name] = value;
   }
   for (const text of given.env) {
@@ -55,21 +61,28 @@ export function readSettings(
     env[name] = value ?? process.env[name] ?? '';
   }
   for (const text of given.opt) putOption(env, text);
-  const { endpoint } = given;
-  const settings = endpoint === undefined ? env : { ...env, [wide]: withoutNamed(env[wide] ?? '') };
+  const { endpoint, files: filesSource = plugin.filesSource } = given;
+  for (const [name, value] of Object.entries(env)) env[name] = onHost(value, filesSource);
+  const lines = linesOf(env[wide] ?? '').map((line) => lineOnHost(line, filesSource));
+  const kept = endpoint === undefined ? lines : lines.filter((line) => !isNamed(line));
+  if (env[wide] !== undefined) env[wide] = kept.map((line) => `${line}\n`).join('');
+  const settings = { env, endpoint, filesSource };
   // Now, and not container by container.
-  parseLogOpts(optsFor({}, { env: settings, endpoint }), settings);
-  return { env: settings, endpoint };
+  parseLogOpts(optsFor({}, settings), env);
+  return settings;
 }
 
 /** The log-opts that count for a container: with `--endpoint` it has that one and no other. */
 export function optsFor(
   logOpts: Readonly<Record<string, string>>,
-  { endpoint }: DeliverySettings,
+  { endpoint, filesSource }: DeliverySettings,
 ): Record<string, string> {
-  if (endpoint === undefined) return { ...logOpts };
-  const plain = Object.entries(logOpts).filter(([name]) => !isOfOneEndpoint(name));
-  return { ...Object.fromEntries(plain), [containerOptions.url.name]: endpoint };
+  const opts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(logOpts)) {
+    const counts = endpoint === undefined || !isOfOneEndpoint(name);
+    if (counts) opts[name] = onHost(value, filesSource);
+  }
+  return endpoint === undefined ? opts : { ...opts, [containerOptions.url.name]: endpoint };
 }
 
 function putOption(env: Record<string, string>, text: string): void {
@@ -102,9 +115,8 @@ function linesOf(text: string): string[] {
   return text.split(text.includes('\n') ? '\n' : ';').filter((line) => line.trim() !== '');
 }
 
-function withoutNamed(text: string): string {
-  const lines = linesOf(text).filter((line) => !isOfOneEndpoint(line.trim().split('=')[0] ?? ''));
-  return lines.map((line) => `${line}\n`).join('');
+function isNamed(line: string): boolean {
+  return isOfOneEndpoint(line.trim().split('=')[0] ?? '');
 }
 
 function isOfOneEndpoint(name: string): boolean {

@@ -123,6 +123,7 @@ interface DrainOptions {
   opt: string[];
   env: string[];
   endpoint?: string;
+  files?: string;
   host: string;
   timeout?: string;
 }
@@ -139,6 +140,7 @@ function addDrain(program: Command, globals: GlobalsOf, output: Output, run: Run
       [],
     )
     .option('--endpoint <url>', 'ships everything there, whatever loki-url the containers have')
+    .option('--files <dir>', filesText)
     .option('--host <name>', 'the label host', os.hostname())
     .option('--timeout <duration>', 'ends after this time with exit code 5')
     .action(async (options: DrainOptions, command: Command) => {
@@ -178,6 +180,7 @@ function addRejected(rejected: Command, globals: GlobalsOf, output: Output, run:
 interface RetryOptions extends Chosen {
   opt: string[];
   env: string[];
+  files?: string;
   dryRun?: boolean;
 }
 
@@ -190,6 +193,7 @@ function addRetry(rejected: Command, globals: GlobalsOf, output: Output, run: Ru
     .option('--dry-run', 'only says what would be sent where')
     .option('--opt <name=value>', 'a log-opt, as drain has it', collect, [])
     .option('--env <NAME=value>', 'a plugin setting, as drain has it', collect, [])
+    .option('--files <dir>', filesText)
     .action(async (options: RetryOptions, command: Command) => {
       const { json = false, ...where } = globals(command);
       const { dryRun = false, ...rest } = options;
@@ -198,6 +202,7 @@ function addRetry(rejected: Command, globals: GlobalsOf, output: Output, run: Ru
     });
 }
 
+const filesText = "what stands for the plugin's /files; without it, its setting files.source";
 const endpointText = "those of one endpoint, as 'rejected ls' calls it";
 const reasonText = "those refused for one reason, as 'rejected ls' calls it";
 

@@ -15,7 +15,7 @@ import type { Sink } from '../sink/sink.ts';
 import { createDrainLog } from './drain-log.ts';
 import { showUrl } from './endpoints.ts';
 import { type ExitCode, exitCode } from './exit-codes.ts';
-import { type DeliverySettings, type GivenOptions, readSettings } from './given-settings.ts';
+import { type DeliverySettings, readSettings } from './given-settings.ts';
 import { listKnownContainers } from './known-containers.ts';
 import type { Output } from './output.ts';
 import { chooser, type RejectedChoice, type RejectedFile, readRejected } from './rejected-read.ts';
@@ -27,6 +27,7 @@ import { withLock } from './wal-lock.ts';
 export interface RetryChoice extends RejectedChoice {
   opt: readonly string[];
   env: readonly string[];
+  files?: string | undefined;
   dryRun: boolean;
   json: boolean;
 }
@@ -54,8 +55,8 @@ export async function retryRejected(
   choice: RetryChoice,
 ): Promise<ExitCode> {
   const isChosen = chooser(choice);
-  const given: GivenOptions = { opt: choice.opt, env: choice.env };
-  const settings = readSettings(given, location.env);
+  const { opt, env, files } = choice;
+  const settings = readSettings({ opt, env, files }, location);
   const retry = new Retry(location.root, output, settings, isChosen);
   if (choice.dryRun) return retry.rehearse(choice.json);
   const stopping = new AbortController();

@@ -18,6 +18,8 @@ export interface WalLocation {
   plugin: string | undefined;
   /** That plugin's settings; secret. Empty for a WAL that is named directly. */
   env: Record<string, string>;
+  /** What that plugin sees as `/files`, on the host; undefined for a WAL that is named directly. */
+  filesSource: string | undefined;
 }
 
 /** Finds the WAL. Throws a CliError when there is none or it cannot be read. */
@@ -28,13 +30,13 @@ export async function locateWal(choice: WalChoice): Promise<WalLocation> {
     }
     const root = path.resolve(choice.wal);
     checkRoot(root);
-    return { root, plugin: undefined, env: {} };
+    return { root, plugin: undefined, env: {}, filesSource: undefined };
   }
   // Loaded only when needed: it takes longer than most commands.
   const { findPluginWal } = await import('./find-wal.ts');
-  const { root, plugin, env } = await findPluginWal(choice.plugin);
+  const { root, plugin, env, filesSource } = await findPluginWal(choice.plugin);
   checkRoot(root);
-  return { root, plugin, env };
+  return { root, plugin, env, filesSource };
 }
 
 function checkRoot(root: string): void {

@@ -94,6 +94,29 @@ describe('holdfast drain', () => {
     }
   });
 
+  it('finds files that options name as the plugin sees them', async () => {
+    const files = fs.mkdtempSync(`${wal.root}-files-`);
+    fs.writeFileSync(`${files}/stages.yaml`, "- static_labels: {stage: 'yes'}\n");
+    try {
+      await container('a', 'web', 10, { 'loki-pipeline-stage-file': '/files/stages.yaml' });
+      const blind = await drain(...toLoki());
+      assert.equal(blind.code, 1);
+      assert.match(
+        blind.stderr,
+        /the file "\/files\/stages.yaml" cannot be read \(there is none\)/,
+      );
+      const token = ['--opt', 'loki-bearer-token-file=/files/token', '--files', files];
+      const missing = await drain(...toLoki(), ...token, '--timeout', '2s');
+      assert.equal(missing.code, 5, 'nothing is sent without a token');
+      fs.writeFileSync(`${files}/token`, 'b3arer\n');
+      const ended = await drain(...toLoki(), ...token);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.equal(loki.count({ container_name: 'web', stage: 'yes' }), 10);
+    } finally {
+      fs.rmSync(files, { recursive: true });
+    }
+  });
+
   it('stops in the middle at Ctrl-C, and the next run delivers the rest', async () => {
     await container('a', 'web', 200_000);
     await loki.setMode({ kind: 'slow', delayMs: 60 });

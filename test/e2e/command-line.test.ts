@@ -23,7 +23,11 @@ describe('the command line on a real engine', () => {
     await loki.start();
     await engine.start();
     await engine.importTestImage();
-    await plugin.create({ LOKI_URL: loki.url, LOKI_MAX_BACKOFF: '1s' });
+    const files = `${engine.directory}/files`;
+    fs.mkdirSync(files);
+    fs.writeFileSync(`${files}/stages.yaml`, "- static_labels: {stage: 'yes'}\n");
+    const staged = { 'files.source': files, LOKI_PIPELINE_STAGE_FILE: '/files/stages.yaml' };
+    await plugin.create({ LOKI_URL: loki.url, LOKI_MAX_BACKOFF: '1s', ...staged });
     await loki.setMode({ kind: 'down' });
     await runToEnd(engine, 'waits', printLines('n ', lines));
     await engine.docker(...runArgs('ticks'), ...tickLines('n ', 1_000_000, 5));
@@ -106,6 +110,7 @@ describe('the command line on a real engine', () => {
       assert.ok(report.ok, `${name}: ${report.summary}`);
     }
     assert.equal(loki.counts().entries, lines + ticks);
+    assert.equal(loki.count({ stage: 'yes' }), lines + ticks, "drain has the plugin's stages");
     await engine.docker('plugin', 'rm', plugin.name);
     assert.ok(!fs.existsSync(root), 'the log goes with the plugin');
     const gone = await cli('wal', 'ls');
