@@ -21,6 +21,8 @@ const multilineWaitMs = 1000;
 export interface BuiltPipeline {
   /** Undefined: lines pass as they are. */
   readonly pipeline: Pipeline | undefined;
+  /** Whether a stage may send lines to another tenant than the endpoint's own. */
+  readonly choosesTenants: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -34,7 +36,8 @@ export function buildPipeline(text: PipelineText): BuiltPipeline {
     stages.push(...compileStages(readYaml(text.stages), { counts, warnings, names }));
   }
   const pipeline = stages.length === 0 ? undefined : new Pipeline({ stages, names, counts });
-  return { pipeline, warnings };
+  const choosesTenants = [...names.values()].includes('tenant');
+  return { pipeline, choosesTenants, warnings };
 }
 
 function simpleStages(

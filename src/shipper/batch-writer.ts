@@ -122,8 +122,8 @@ export class BatchWriter {
    * Writes a line of the driver's own as standard error at this very time: one about a loss may
    * come again after a restart, and has to be the same then.
    */
-  own(seconds: number, nanos: number, line: Buffer): void {
-    const { push } = this.#filling();
+  own(seconds: number, nanos: number, line: Buffer, tenantId: string | undefined): void {
+    const push = this.#pushOf(tenantId);
     const { stderr, metadata } = this.#plainLabels;
     push.append(push.stream(stderr), seconds, nanos, line, 0, line.length, metadata);
     this.#freeBytes = 0;

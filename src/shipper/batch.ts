@@ -60,6 +60,8 @@ export interface BatchRequest {
   readonly entries: number;
   /** As it is sent; undefined while it is not encoded. */
   body: Buffer | undefined;
+  /** Sends of it that failed. */
+  attempts: number;
   /** Whether its entries have lost their structured metadata, which the endpoint does not take. */
   isStripped: boolean;
 }
@@ -76,8 +78,8 @@ export class Batch implements FillTarget {
   readonly blockedBy = new Set<Batch>();
   /** `open` takes lines, `waiting` is to be sent, `sending` was sent and has no verdict. */
   state: 'open' | 'waiting' | 'sending' = 'open';
-  /** Sends that failed. */
-  attempts = 0;
+  /** Sends that failed of batches with the same lines that were given back. */
+  carriedAttempts = 0;
   /** What has no verdict yet; none while it is open and when it has no entries. */
   readonly requests: BatchRequest[] = [];
   readonly #limitBytes: number;
@@ -93,6 +95,11 @@ export class Batch implements FillTarget {
     this.#pool = pool;
     this.#takePush = takePush;
     this.#push = takePush();
+  }
+
+  /** Sends that failed of what is to be sent next. */
+  get attempts(): number {
+    return this.carriedAttempts + (this.requests[0]?.attempts ?? 0);
   }
 
   get push(): PushBatch {
@@ -176,7 +183,8 @@ export class Batch implements FillTarget {
       const memory = this.#pool.take(push.sizeBytes);
       this.#memory.push(memory);
       const request = memory.subarray(0, push.encodeInto(memory));
-      this.requests.push({ tenantId, request, entries, body: undefined, isStripped: false });
+      const unsent = { body: undefined, attempts: 0, isStripped: false };
+      this.requests.push({ tenantId, request, entries, ...unsent });
     }
     push.reset();
   }

@@ -49,6 +49,8 @@ const inFlightMaxAfterFailure = 1;
 const probeBytesMax = 16 * 1024;
 /** The loop reads no longer than this before others on the thread get a turn, in milliseconds. */
 const sliceMs = 5;
+/** So long a pause is waited for at least, in milliseconds. */
+const pauseMsMin = 5;
 /** A stream that cannot be read is spoken of once in this time, in milliseconds. */
 const complaintMs = 60_000;
 
@@ -58,6 +60,8 @@ export class EndpointQueue {
   readonly #nowMs: () => number;
   readonly #lanes = new Map<StreamSource, Lane>();
   readonly #turns = new Turns<Lane>();
+  /** Lanes with more to read that a stage wants nothing of for a while. */
+  readonly #paused = new Set<Lane>();
   readonly #held: HeldBatches;
   readonly #breaker: Breaker;
   readonly #size: BatchSize;
@@ -103,6 +107,7 @@ export class EndpointQueue {
     if (lane === undefined) return;
     lane.isGone = true;
     this.#lanes.delete(source);
+    this.#paused.delete(lane);
     this.#turns.remove(lane);
     source.close();
     this.#wakeup.signal();
@@ -159,12 +164,22 @@ export class EndpointQueue {
   async #run(): Promise<void> {
     while (!this.#isStopping) {
       const nowMs = this.#nowMs();
+      this.#resume();
       const hasMore = this.#fill(nowMs);
       this.#closeDue(nowMs, hasMore);
       this.#sendReady(nowMs);
       this.#checkDrain(nowMs);
       if (hasMore) await setImmediate();
       else await this.#wakeup.wait(this.#waitMs(nowMs));
+    }
+  }
+
+  /** Lanes go on whose pause is over. */
+  #resume(): void {
+    for (const lane of this.#paused) {
+      if ((lane.source.pauseMs ?? 0) > 0) continue;
+      this.#paused.delete(lane);
+      this.#turns.wake(lane, isBusy(lane));
     }
   }
 
@@ -196,7 +211,7 @@ export class EndpointQueue {
       const lane = this.#turns.next(busy);
       const batch = lane && this.#held.openFor(lane, limitBytes);
       if (lane === undefined || batch === undefined) continue;
-      if (batch.parts.size === 0 && isProbe) batch.attempts = this.#attempts;
+      if (batch.parts.size === 0 && isProbe) batch.carriedAttempts = this.#attempts;
       const isFull = this.#read(lane, batch, nowMs) === 'full';
       if (isFull) this.#close(batch);
       return isFull ? 'full' : 'turn';
@@ -215,7 +230,9 @@ export class EndpointQueue {
     const isPart = lsn !== start.lsn || batch.filledEntries !== before || notes !== undefined;
     if (isPart || batch.refusedBytes !== refusedBytes) batch.add(lane, start, notes);
     const lastMs = source.lastFrameMs;
-    if (result === 'idle') lane.unreadSinceMs = undefined;
+    const isPaused = source.pauseMs !== undefined;
+    if (isPaused) this.#paused.add(lane);
+    if (result === 'idle' && !isPaused) lane.unreadSinceMs = undefined;
     else if (lastMs > 0) lane.unreadSinceMs = lastMs;
     this.#turns.took(lane, Math.max(0, lsn - start.lsn), result !== 'idle');
     return result;
@@ -266,6 +283,8 @@ export class EndpointQueue {
     for (let batch = this.#held.next; batch !== undefined; batch = this.#held.next) {
       if (batch.isBlank) {
         this.#settle(batch);
+        // Of a probe that had nothing to send nothing comes back that would go on.
+        this.#wakeup.signal();
         continue;
       }
       if (this.#isStopping || !this.#maySend(nowMs)) return;
@@ -341,7 +360,10 @@ export class EndpointQueue {
 
   /** How long there is nothing to do, unless somebody wakes the loop. */
   #waitMs(nowMs: number): number | undefined {
-    const waits: number[] = [];
+    // To come for each single line would take longer than the line.
+    const waits = [...this.#paused].map(({ source: { pauseMs = 0 } }) =>
+      Math.max(pauseMsMin, pauseMs),
+    );
     if (this.#drain !== undefined) waits.push(this.#drain.endMs - nowMs);
     const backoffMs = this.#breaker.waitMs(nowMs);
     if (backoffMs > 0) waits.push(backoffMs);

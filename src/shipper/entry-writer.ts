@@ -38,18 +38,24 @@ export class EntryWriter {
   /** The part of the stages that counts what they do; undefined: lines pass as they are. */
   readonly pipeline: Pipeline | undefined;
   readonly pipelineMark: number;
+  /** Whether lines may go to other tenants than the endpoint's own. */
+  readonly choosesTenants: boolean;
   readonly #dropBlank: boolean;
   readonly #writer: BatchWriter;
   readonly #counts = new PipelineCounts();
   readonly #entry = new Entry();
   #runs: Runs;
   #run: RunLabels;
+  /** The tenant of the last line that a stage chose one for. */
+  #lastTenantId: string | undefined;
 
   /** Throws ConfigError when the pipeline is none; it was checked when the container started. */
   constructor({ runs, pipeline: text, lines, state }: EntryWriterOptions) {
     this.#writer = new BatchWriter(lines);
     this.#dropBlank = text.dropBlank;
-    this.pipeline = buildPipeline(text).pipeline;
+    const { pipeline, choosesTenants } = buildPipeline(text);
+    this.pipeline = pipeline;
+    this.choosesTenants = choosesTenants;
     if (this.pipeline !== undefined) this.pipeline.output = (entry) => this.#output(entry);
     this.pipelineMark = pipelineMarkOf(text);
     this.#runs = new Runs(runs);
@@ -118,15 +124,20 @@ export class EntryWriter {
     }
   }
 
-  /** Takes a line that tells of a loss at `lsn`: no stage may drop or change it. */
+  /**
+   * Takes a line that tells of a loss at `lsn`: no stage may drop or change it. Where stages choose
+   * tenants, it goes to the one that they chose last: the endpoint may have none of its own.
+   */
   appendLoss(seconds: number, nanos: number, lsn: number, line: Buffer): void {
     if (lsn < this.#run.fromLsn || lsn >= this.#run.endLsn) this.#enterRun(lsn);
-    this.#writer.own(seconds, nanos, line);
+    if (this.#run.isDropped) this.#counts.drop('relabel');
+    else this.#writer.own(seconds, nanos, line, this.#lastTenantId);
   }
 
   /** What the pipeline makes of a line. */
   #output(entry: Entry): void {
     const { tenantId, seconds, nanos, ordinal } = entry;
+    this.#lastTenantId = tenantId ?? this.#lastTenantId;
     const labels = entry.labels.selector;
     const metadata = this.#metadataOf(entry);
     const place = { seconds, nanos, ordinal, labels, metadata, tenantId };
@@ -134,8 +145,9 @@ export class EntryWriter {
   }
 
   #metadataOf({ lsn, metadata }: Entry): Uint8Array {
-    // A held line may be of a run before.
-    const run = lsn < this.#run.fromLsn ? this.#runs.at(lsn) : this.#run;
+    // A held line may be of another run than the last one.
+    const isOfOther = lsn < this.#run.fromLsn || lsn >= this.#run.endLsn;
+    const run = isOfOther ? this.#runs.at(lsn) : this.#run;
     if (metadata === undefined || metadata.size === 0) return run.plain.metadata;
     return encodeMetadata(new Map([...run.pairs, ...metadata]));
   }

@@ -84,7 +84,7 @@ export class Sender {
     }
     if (result.kind !== 'retry') return this.#isolate(request, result);
     meter.retried(result.cause, request.entries, request.request.length);
-    batch.attempts += 1;
+    request.attempts += 1;
     if (!this.#isGivenUp(batch, result)) return 'again';
     this.#giveUp(batch, request, result);
     return 'settled';

@@ -50,6 +50,8 @@ export interface ShipperOptions {
 /** One endpoint's queue, for all containers that ship there in the same way. */
 interface Served {
   readonly endpoint: EndpointOptions;
+  /** The one container that it is for, if that is so. */
+  readonly owner: string | undefined;
   readonly queue: EndpointQueue;
 }
 
@@ -78,6 +80,9 @@ const pollMs = 500;
 const retryMs = 5000;
 /** A file that nobody reads is let go of, so that its space comes free when it is unlinked. */
 const idleFileMs = 30_000;
+
+/** A batch in a queue that is for one container alone. */
+const ownedBatchBytesMax = 256 * 1024;
 
 /** See the module comment. */
 export class Shipper {
@@ -228,6 +233,7 @@ export class Shipper {
     { endpointId, endpoint, runs, pipeline }: StreamEndpoint,
     start: Start,
   ): void {
+    const { containerId } = stream;
     const { cursors, shipments } = container;
     const known = shipments.get(endpoint.key);
     if (known !== undefined) {
@@ -242,7 +248,8 @@ export class Shipper {
       start,
     );
     const cursor = cursors.serve(endpointId, start);
-    const served = this.#queueOf(endpoint);
+    // A tenant that is limited or refused holds up no container but those that have lines for it.
+    const served = this.#queueOf(endpoint, source.choosesTenants ? containerId : undefined);
     shipments.set(endpoint.key, { source, served, endpointId, cursor, pipeline });
     served.queue.add(source, cursors.writtenAtMs(endpointId));
   }
@@ -280,17 +287,19 @@ export class Shipper {
     void queue.stop();
   }
 
-  /** The queue that serves an endpoint in just this way. */
-  #queueOf(endpoint: EndpointOptions): Served {
+  /** The queue that serves an endpoint in just this way, for all containers or for one alone. */
+  #queueOf(endpoint: EndpointOptions, owner: string | undefined): Served {
     const known = this.#queues.get(endpoint.key) ?? [];
-    const same = known.find((each) => isDeepStrictEqual(each.endpoint, endpoint));
+    const same = known.find(
+      (each) => each.owner === owner && isDeepStrictEqual(each.endpoint, endpoint),
+    );
     if (same !== undefined) return same;
     const { label } = endpoint;
     const { log, createSink, onLoss, onRejected } = this.#options;
     const meter = this.#meters.get(label) ?? new QueueMeter();
     this.#meters.set(label, meter);
     const queue = new EndpointQueue({
-      endpoint,
+      endpoint: owner === undefined ? endpoint : withSmallBatches(endpoint),
       sink: createSink(endpoint.sink),
       log: log.child({ endpoint: label }),
       meter,
@@ -300,7 +309,7 @@ export class Shipper {
       onRejected: (entries) => onRejected?.(entries),
       onMetrics: this.#options.onMetrics,
     });
-    const served = { endpoint, queue };
+    const served = { endpoint, owner, queue };
     this.#queues.set(endpoint.key, [...known, served]);
     return served;
   }
@@ -323,6 +332,12 @@ export class Shipper {
     container.told = least;
     this.#options.onAcknowledged(containerId, least);
   }
+}
+
+/** A queue holds a few batches: many queues with one container each must not hold as much each. */
+function withSmallBatches(endpoint: EndpointOptions): EndpointOptions {
+  const batchSizeBytes = Math.min(endpoint.batchSizeBytes, ownedBatchBytesMax);
+  return { ...endpoint, batchSizeBytes };
 }
 
 /** Whether a container's way to an endpoint can stay as it is. */

@@ -67,9 +67,21 @@ export class SourceLines {
     this.#entries.target = undefined;
   }
 
+  /** Whether lines may go to other tenants than the endpoint's own. */
+  get choosesTenants(): boolean {
+    return this.#entries.choosesTenants;
+  }
+
   /** Whether a stage wanted nothing more in this turn. */
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** For how many milliseconds more; undefined: it wanted all that there was. */
+  get pauseMs(): number | undefined {
+    if (!this.#isPaused) return undefined;
+    const nowMs = Date.now();
+    return Math.max(0, (this.#entries.pipeline?.pausedUntilMs(nowMs) ?? 0) - nowMs);
   }
 
   /** What is needed to go on from here in the same way. */

@@ -137,6 +137,16 @@ export class StreamSource implements FrameHandler {
     this.#lines.runs = runs;
   }
 
+  /** Whether lines may go to other tenants than the endpoint's own. */
+  get choosesTenants(): boolean {
+    return this.#lines.choosesTenants;
+  }
+
+  /** For how many milliseconds a stage wants no more of what there is; undefined: it does. */
+  get pauseMs(): number | undefined {
+    return this.#lines.pauseMs;
+  }
+
   /** Whether the log has more than was read. */
   get hasMore(): boolean {
     return this.#lsn < this.#committed.read();
@@ -176,7 +186,8 @@ export class StreamSource implements FrameHandler {
   fill(target: FillTarget, turnBytesMax: number, nowMs: number): 'full' | 'turn' | 'idle' {
     this.#lines.begin(target, nowMs);
     this.#firstSeconds = -1;
-    this.#told.forgetBefore(this.#lsn);
+    // With lines that are held it may go back further than to where it reads.
+    this.#told.forgetBefore(this.#lines.resumeMark?.lsn ?? this.#lsn);
     this.#splitter.begin(this.#lsn);
     this.#ordinal.begin();
     try {
