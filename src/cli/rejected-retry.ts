@@ -6,10 +6,10 @@
  */
 import { nodeFileSystem as disk } from '../base/file-system.ts';
 import { parseLogOpts } from '../config/parse.ts';
-import type { EndpointSettings } from '../config/settings.ts';
+import { type EndpointSettings, endpointKey } from '../config/settings.ts';
 import type { RejectedEntry } from '../rejected/entry.ts';
 import { replaceLines } from '../rejected/files.ts';
-import { resend } from '../shipper/resend.ts';
+import { type Resent, resend } from '../shipper/resend.ts';
 import { createSink } from '../sink/create.ts';
 import type { Sink } from '../sink/sink.ts';
 import { createDrainLog } from './drain-log.ts';
@@ -153,12 +153,13 @@ class Retry {
     const log = createDrainLog((text) => void this.#output.tell(text));
     target.sink ??= createSink(endpoint.sink, log);
     const { sink } = target;
-    const result = await resend(entries, { sink, endpoint, signal, failuresMax });
+    const aimed = entries.map((entry) => aimAt(endpoint, entry));
+    const result = await resend(aimed, { sink, endpoint, signal, failuresMax });
     target.delivered += result.delivered.length;
     target.refused += result.refused.length;
     target.left += entries.length - result.delivered.length - result.refused.length;
     target.problem = result.problem;
-    return result.delivered;
+    return result.delivered.map(({ stored }) => stored);
   }
 
   #targetOf({ endpointKey, endpoint: label }: RejectedEntry): Target {
@@ -205,6 +206,22 @@ class Retry {
 }
 
 const noSettings = 'no container and no setting names this endpoint; name it with --opt';
+
+/** An entry as it is to be sent, and the one of the store that it is. */
+interface Aimed extends Resent {
+  readonly stored: RejectedEntry;
+}
+
+/**
+ * Whom an entry is sent for. The store names the tenant in any case. If it is the one that makes
+ * the key, it was the endpoint's own, and may be just what was wrong: the one of now takes its
+ * place. Any other tenant was chosen by a stage, and stays.
+ */
+function aimAt({ name, sink }: EndpointSettings, stored: RejectedEntry): Aimed {
+  const { tenantId } = stored;
+  const isOwn = endpointKey(name, sink.url, tenantId) === stored.endpointKey;
+  return { ...stored, tenantId: isOwn ? undefined : tenantId, stored };
+}
 
 /** The endpoints that settings name today: those of all containers, and of none in particular. */
 function endpointsOf(root: string, settings: DeliverySettings): EndpointSettings[] {

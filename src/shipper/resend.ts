@@ -18,8 +18,8 @@ export interface Resent {
   readonly timestampNs: string;
   readonly line: Buffer;
   readonly metadata?: readonly MetadataPair[];
-  /** Whom it was sent for; undefined: for nobody in particular. */
-  readonly tenantId?: string;
+  /** Whom to send it for; undefined: the endpoint's own tenant. */
+  readonly tenantId?: string | undefined;
 }
 
 /** What to send with. */

@@ -227,6 +227,31 @@ describe('holdfast rejected', () => {
     assert.deepEqual(linesOf(), ['a']);
   });
 
+  it('sends for the tenant that an endpoint has now, and for those that stages chose', async () => {
+    const shared = new LokiDouble({ auth: true });
+    await shared.start();
+    try {
+      const push = `${shared.url}/loki/api/v1/push`;
+      const of = (tenantId?: string): Partial<RejectedEntry> => ({
+        endpoint: 'eu',
+        endpointKey: endpointKey('eu', push, tenantId),
+        ...(tenantId && { tenantId }),
+      });
+      const chosen = entryOf('chosen', { ...of('wrong'), tenantId: 'seven' });
+      store.add([entryOf('own', of('wrong')), chosen, entryOf('none', of())]);
+      const url = ['--opt', `loki-url.eu=${shared.url}`, '--opt', 'loki-tenant-id.eu=right'];
+      const { code, stderr } = await rejected('retry', ...url);
+      assert.equal(code, 0, stderr);
+      const textsOf = (tenant: string): string[] =>
+        [...shared.lines({}, { tenant })].map(({ line }) => line.toString());
+      assert.deepEqual(textsOf('right').toSorted(), ['none', 'own']);
+      assert.deepEqual(textsOf('seven'), ['chosen']);
+      assert.deepEqual(textsOf('wrong'), []);
+    } finally {
+      await shared.stop();
+    }
+  });
+
   it('says what it would send where, sends nothing and takes no lock, with --dry-run', async () => {
     store.add([entryOf('a'), entryOf('b'), entryOf('c', { endpoint: 'gone', endpointKey: 'x' })]);
     await whileLocked(async () => {
