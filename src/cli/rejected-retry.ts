@@ -46,6 +46,8 @@ interface Target {
   left: number;
   /** Why it is not tried any more. */
   problem: string | undefined;
+  /** It has said so: what is sent to it goes without. */
+  takesNoMetadata: boolean;
 }
 
 /** Sends, or says what would be sent. */
@@ -152,9 +154,19 @@ class Retry {
     }
     const log = createDrainLog((text) => void this.#output.tell(text));
     target.sink ??= createSink(endpoint.sink, log);
-    const { sink } = target;
+    const { sink, takesNoMetadata } = target;
     const aimed = entries.map((entry) => aimAt(endpoint, entry));
-    const result = await resend(aimed, { sink, endpoint, signal, failuresMax });
+    const result = await resend(aimed, {
+      sink,
+      endpoint,
+      signal,
+      failuresMax,
+      takesNoMetadata,
+    });
+    if (result.takesNoMetadata && !takesNoMetadata) {
+      target.takesNoMetadata = true;
+      await this.#output.tell(showText(`${target.label}: ${noMetadata}`));
+    }
     target.delivered += result.delivered.length;
     target.refused += result.refused.length;
     target.left += entries.length - result.delivered.length - result.refused.length;
@@ -167,7 +179,8 @@ class Retry {
     if (known !== undefined) return known;
     const endpoint = this.#find(endpointKey, label);
     const problem = endpoint === undefined ? noSettings : undefined;
-    const target = { label, endpoint, sink: undefined, delivered: 0, refused: 0, left: 0, problem };
+    const counts = { delivered: 0, refused: 0, left: 0 };
+    const target = { label, endpoint, sink: undefined, problem, takesNoMetadata: false, ...counts };
     this.#targets.set(endpointKey, target);
     return target;
   }
@@ -205,6 +218,7 @@ class Retry {
   }
 }
 
+const noMetadata = 'the endpoint takes no structured metadata: entries go without it';
 const noSettings = 'no container and no setting names this endpoint; name it with --opt';
 
 /** An entry as it is to be sent, and the one of the store that it is. */

@@ -4,12 +4,13 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { nextDelayMs } from '../base/backoff.ts';
-import { encodeMetadata } from '../encode/metadata.ts';
+import { encodeMetadata, withoutMetadata } from '../encode/metadata.ts';
 import { PushBatch } from '../encode/push-batch.ts';
 import type { MetadataPair } from '../encode/push-reader.ts';
 import type { Rejected, SendResult, Sink, TooLarge } from '../sink/sink.ts';
 import type { EndpointOptions } from './endpoint-options.ts';
 import { isolate, type RefusedEntry } from './isolate.ts';
+import { isMetadataDisallowed } from './refusal-reason.ts';
 
 /** One entry to send; a rejected one is of this shape. */
 export interface Resent {
@@ -30,6 +31,8 @@ export interface ResendOptions {
   readonly signal: AbortSignal;
   /** So many failures in a row end it, too; wrong settings and long pauses end it with the first. */
   readonly failuresMax: number;
+  /** The endpoint is known to take no structured metadata: none is sent. */
+  readonly takesNoMetadata?: boolean;
 }
 
 /** What came of it. */
@@ -38,6 +41,8 @@ export interface ResendResult<Entry extends Resent> {
   readonly refused: Entry[];
   /** Why what is in neither was not sent; undefined when all was, or it was told to end. */
   readonly problem?: string;
+  /** What was sent went without structured metadata, which the endpoint does not take. */
+  readonly takesNoMetadata?: true;
 }
 
 /** Who wants to be waited for longer than this, in milliseconds, is not waited for. */
@@ -55,6 +60,7 @@ export async function resend<Entry extends Resent>(
   const refused: Entry[] = [];
   const batch = new PushBatch();
   const sender = new PatientSender(options);
+  let problem = '';
   try {
     for (let at = 0; at < entries.length; ) {
       const from = at;
@@ -72,10 +78,14 @@ export async function resend<Entry extends Resent>(
     }
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
-    const { message: problem } = error;
-    return { delivered, refused, ...(problem === '' ? {} : { problem }) };
+    problem = error.message;
   }
-  return { delivered, refused };
+  return {
+    delivered,
+    refused,
+    ...(problem === '' ? {} : { problem }),
+    ...(sender.takesNoMetadata ? { takesNoMetadata: true } : {}),
+  };
 }
 
 function append(batch: PushBatch, { labels, timestampNs, line, metadata = [] }: Resent): void {
@@ -96,9 +106,16 @@ function keyOf({ labels, timestampNs, line }: Resent | RefusedEntry): string {
 class PatientSender {
   readonly #options: ResendOptions;
   #failures = 0;
+  #takesNoMetadata: boolean;
 
   constructor(options: ResendOptions) {
     this.#options = options;
+    this.#takesNoMetadata = options.takesNoMetadata ?? false;
+  }
+
+  /** Whether the endpoint has said that it takes no structured metadata, now or before. */
+  get takesNoMetadata(): boolean {
+    return this.#takesNoMetadata;
   }
 
   /** The keys of what is refused of a request. Throws Stopped. */
@@ -113,6 +130,20 @@ class PatientSender {
 
   /** Undefined: it is delivered. */
   async #verdictOf(
+    request: Buffer,
+    tenantId: string | undefined,
+  ): Promise<Rejected | TooLarge | undefined> {
+    if (this.#takesNoMetadata) return this.#send(withoutMetadata(request), tenantId);
+    const result = await this.#send(request, tenantId);
+    const isOfMetadata = result?.kind === 'rejected' && isMetadataDisallowed(result.reason);
+    if (!isOfMetadata) return result;
+    // This is no verdict on the entries: it takes them without.
+    this.#takesNoMetadata = true;
+    return this.#send(withoutMetadata(request), tenantId);
+  }
+
+  /** Sends until there is a verdict; undefined: it is delivered. */
+  async #send(
     request: Buffer,
     tenantId: string | undefined,
   ): Promise<Rejected | TooLarge | undefined> {

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { nodeFileSystem as disk } from '../../src/base/file-system.ts';
 import { endpointKey } from '../../src/config/settings.ts';
@@ -249,6 +251,32 @@ describe('holdfast rejected', () => {
       assert.deepEqual(textsOf('wrong'), []);
     } finally {
       await shared.stop();
+    }
+  });
+
+  it('sends without structured metadata where none is taken, and says so', async () => {
+    const reason = 'stream includes structured metadata, but this feature is disallowed';
+    const server = http.createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const isRefused = Buffer.concat(chunks).includes('container_id');
+        response.writeHead(isRefused ? 400 : 204).end(isRefused ? reason : undefined);
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const metadata = [{ name: 'container_id', value: 'c1' }];
+      store.add([entryOf('a', { ...eu(), metadata }), entryOf('b', { ...eu(), metadata })]);
+      const url = ['--opt', `loki-url.eu=http://127.0.0.1:${port}`];
+      const { code, stdout, stderr } = await rejected('retry', ...url);
+      assert.equal(code, 0, stdout.toString());
+      assert.match(stderr, /eu: the endpoint takes no structured metadata: entries go without it/);
+      assert.deepEqual(await kept(), []);
+    } finally {
+      server.closeAllConnections();
+      server.close();
     }
   });
 

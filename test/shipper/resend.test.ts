@@ -51,12 +51,17 @@ const entries = (count: number): Resent[] =>
 async function run(
   sink: Sink,
   given: readonly Resent[],
-  more: { batchSizeBytes?: number; signal?: AbortSignal; minBackoffMs?: number } = {},
+  more: {
+    batchSizeBytes?: number;
+    signal?: AbortSignal;
+    minBackoffMs?: number;
+    takesNoMetadata?: boolean;
+  } = {},
 ): Promise<ResendResult<Resent>> {
-  const { batchSizeBytes = 1 << 20, minBackoffMs = 1 } = more;
+  const { batchSizeBytes = 1 << 20, minBackoffMs = 1, takesNoMetadata = false } = more;
   const signal = more.signal ?? new AbortController().signal;
   const endpoint = { batchSizeBytes, minBackoffMs, maxBackoffMs: Math.max(2, minBackoffMs) };
-  return resend(given, { sink, endpoint, signal, failuresMax: 3 });
+  return resend(given, { sink, endpoint, signal, failuresMax: 3, takesNoMetadata });
 }
 
 const textsOf = (list: readonly Resent[]): string[] => list.map(({ line }) => line.toString());
@@ -116,6 +121,37 @@ describe('resend', () => {
     assert.deepEqual(textsOf(result.refused), ['line 4', 'line 17']);
     assert.equal(result.delivered.length, 18);
     assert.equal(result.problem, undefined);
+  });
+
+  it('goes without metadata where none is taken, from then on and in a further run', async () => {
+    const reason = 'stream includes structured metadata, but this feature is disallowed';
+    const sink = new AnsweringSink(() => {
+      const isRefused = sink.bodies.at(-1)?.includes('container_id') === true;
+      return isRefused ? { kind: 'rejected', reason, status: 400 } : delivered;
+    });
+    const metadata = [{ name: 'container_id', value: 'c1' }];
+    const given = entries(100).map((entry) => ({ ...entry, metadata }));
+    const result = await run(sink, given, { batchSizeBytes: 500 });
+    assert.deepEqual(result, { delivered: given, refused: [], takesNoMetadata: true });
+    assert.equal(sink.bodies.filter((body) => body.includes('container_id')).length, 1);
+    const before = sink.requests.length;
+    await run(sink, given, { takesNoMetadata: true });
+    assert.equal(sink.requests.length, before + 1);
+  });
+
+  it('goes without metadata also where the search for what is refused says so', async () => {
+    const reason = 'stream includes structured metadata, but this feature is disallowed';
+    const sink = new AnsweringSink((lines) => {
+      if (lines.length > 4) return { kind: 'too-large', reason: 'too large', status: 413 };
+      if (lines.includes('line 7')) return { kind: 'rejected', reason: 'bad', status: 400 };
+      const isRefused = sink.bodies.at(-1)?.includes('image') === true;
+      return isRefused ? { kind: 'rejected', reason, status: 400 } : delivered;
+    });
+    const metadata = [{ name: 'image', value: 'busybox' }];
+    const given = entries(20).map((entry) => ({ ...entry, metadata }));
+    const result = await run(sink, given);
+    assert.deepEqual(textsOf(result.refused), ['line 7']);
+    assert.equal(result.delivered.length, 19);
   });
 
   it('tries again after failures, and ends after three in a row with what is delivered by then', async () => {
