@@ -28,6 +28,7 @@ export class Drain {
   readonly #sinks: WatchedSink[] = [];
   readonly #progress: Progress;
   readonly #shipper: Shipper;
+  /** When something was acknowledged, or a stage did not want it yet. */
   #movedAtMs = performance.now();
   #wake: () => void = () => {};
 
@@ -45,6 +46,8 @@ export class Drain {
       disk,
       log,
       createSink: (options) => this.#watched(createSink(options, log)),
+      // No plugin appends: a stage would wait in vain for what belongs to what it holds.
+      isFinal: true,
       onAcknowledged: (containerId, { lsn, ordinal }) =>
         this.#acknowledged(containerId, lsn, ordinal),
       onRejected: (entries) => {
@@ -87,6 +90,8 @@ export class Drain {
         if (stop.aborted) return 'interrupted';
         const now = performance.now();
         if (now - startedAtMs >= timeoutMs) return 'timeout';
+        // A stage that slows lines down may take longer than all other waiting, line by line.
+        if (this.#shipper.isPaused) this.#movedAtMs = now;
         if (this.#isStuck(now)) return 'stuck';
         await this.#tick();
       }

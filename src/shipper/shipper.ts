@@ -30,6 +30,8 @@ export interface ShipperOptions {
   readonly disk: FileSystem;
   readonly log: Log;
   readonly createSink: (options: SinkOptions) => Sink;
+  /** Whether logs grow no more: what stages hold at their end is delivered at once. */
+  readonly isFinal?: boolean;
   /** The slowest cursor of a container stands there. */
   readonly onAcknowledged: (containerId: string, position: Acknowledged) => void;
   /** An endpoint was told that part of a stream is lost; `frames` where that is known. */
@@ -155,6 +157,12 @@ export class Shipper {
     });
   }
 
+  /** Whether a stage has any stream wait that has more to read. */
+  get isPaused(): boolean {
+    const shipments = [...this.#containers.values()].flatMap((one) => [...one.shipments.values()]);
+    return shipments.some(({ source }) => source.isPaused);
+  }
+
   /** Resolves when all that is committed is settled, as far as that can be, or time is over. */
   async drain(timeoutMs: number): Promise<void> {
     const all = [...this.#queues.values()].flat();
@@ -260,7 +268,7 @@ export class Shipper {
     { endpoint, runs, pipeline }: StreamEndpoint,
     start: Start,
   ): StreamSource {
-    const { disk, log } = this.#options;
+    const { disk, log, isFinal } = this.#options;
     const { label, maxLineBytes, longLines } = endpoint;
     const files = this.#files;
     return new StreamSource({
@@ -271,6 +279,7 @@ export class Shipper {
       runs,
       pipeline,
       lines: { maxLineBytes, longLines },
+      isFinal,
       budget: this.#budget,
       log: log.child({ endpoint: label, containerId: containerId.slice(0, 12) }),
       start,

@@ -20,6 +20,12 @@ export interface ResumeMark {
   readonly state: SourceState;
 }
 
+/** What the lines of a source are worked on with. */
+export interface SourceLinesOptions extends EntryWriterOptions {
+  /** Whether the log has its end: what is held goes out there, and waits for nothing. */
+  readonly isFinal?: boolean | undefined;
+}
+
 /** See the module comment. */
 export class SourceLines {
   readonly #entries: EntryWriter;
@@ -38,9 +44,11 @@ export class SourceLines {
   #isPaused = false;
   /** Whether the line in hand came in pieces. */
   #isJoined = false;
+  readonly #isFinal: boolean;
 
-  constructor(options: EntryWriterOptions, budget: PartialBudget) {
+  constructor(options: SourceLinesOptions, budget: PartialBudget) {
     this.#entries = new EntryWriter(options);
+    this.#isFinal = options.isFinal ?? false;
     this.#budget = budget;
     this.#joiner = new PartialJoiner(budget, (line) => {
       this.#isJoined = true;
@@ -195,12 +203,14 @@ export class SourceLines {
 
   /**
    * Stages let go of what waits for nothing any more. Only when all is read: of a backlog the next
-   * line is known, and old as it is, it may belong to what is held.
+   * line is known, and old as it is, it may belong to what is held. At the end of a final log all
+   * goes; stages still wait where there is no room for the open lines, which come before.
    */
   letGo(isReadUp: boolean): void {
+    const isAll = isReadUp && this.#isFinal && this.flushOlder(Number.POSITIVE_INFINITY);
     const { pipeline } = this.#entries;
     if (pipeline === undefined) return;
-    if (isReadUp) pipeline.flush(this.#wallMs);
+    if (isReadUp) pipeline.flush(isAll ? undefined : this.#wallMs);
     this.#countHeld();
     if (this.#budget.heldBytes <= openPartialBytesMax) return;
     pipeline.flush();

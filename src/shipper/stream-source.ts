@@ -65,6 +65,8 @@ export interface StreamSourceOptions {
   runs: readonly StreamRun[];
   pipeline: PipelineText;
   lines: LineRule;
+  /** Whether nothing comes behind what is committed; see SourceLinesOptions. */
+  isFinal?: boolean | undefined;
   budget: PartialBudget;
   log: Log;
   /** Without a place this endpoint is new here and begins at the oldest byte there is. */
@@ -103,8 +105,8 @@ export class StreamSource implements FrameHandler {
   constructor(options: StreamSourceOptions) {
     this.containerId = options.containerId;
     this.directory = options.directory;
-    const { runs, pipeline, lines, start } = options;
-    const rules = { runs, pipeline, lines, state: start.state };
+    const { runs, pipeline, lines, isFinal, start } = options;
+    const rules = { runs, pipeline, lines, isFinal, state: start.state };
     this.#lines = new SourceLines(rules, options.budget);
     this.#reader = options.reader;
     this.#committed = options.committed;
@@ -155,6 +157,11 @@ export class StreamSource implements FrameHandler {
   /** Whether there is nothing to read but what was looked at already: the start of a frame. */
   get isReadUp(): boolean {
     return this.#committed.read() <= Math.max(this.#lsn, this.#readUpToLsn);
+  }
+
+  /** Whether a stage wanted nothing more when it was read last. */
+  get isPaused(): boolean {
+    return this.#lines.isPaused;
   }
 
   /** How far the log is written, and how many frames end there. */

@@ -304,6 +304,41 @@ describe('holdfast drain', () => {
     assert.deepEqual(lines, ['begun']);
   });
 
+  it('delivers what stages still hold at the end at once, and once', async () => {
+    const stages = "[{multiline: {firstline: '^ERR', max_wait_time: 1h}}]";
+    const log = await wal.log(idOf('a'));
+    const logOpts = { 'loki-pipeline-stages': stages };
+    describeContainer(log, 'web', { logOpts, fifos: ['/run/docker/logging/x'] });
+    log.attach();
+    const write = (text: string, more: { partial?: boolean; id?: string } = {}): void => {
+      const timeNano = BigInt(Date.now()) * 1_000_000n;
+      log.write(encodeFrame({ source: 'stdout', timeNano, line: Buffer.from(text), ...more }));
+    };
+    for (const text of ['ERR 1', '  at a', 'ERR 2', '  at b']) write(text);
+    write('  at c, cut', { partial: true, id: 'f'.repeat(64) });
+    const linesOf = (): string[] => [...loki.lines({})].map((entry) => entry.line.toString());
+    // Less than an open line, and than a block, waits for its end.
+    const first = await drain(...toLoki(), '--timeout', '8s');
+    assert.equal(first.code, 0, first.stderr);
+    assert.deepEqual(linesOf(), ['ERR 1\n  at a', 'ERR 2\n  at b\n  at c, cut']);
+    // The plugin is back, and the container goes on.
+    for (const text of ['  at d', 'ERR 3']) write(text);
+    const second = await drain(...toLoki(), '--timeout', '8s');
+    assert.equal(second.code, 0, second.stderr);
+    assert.deepEqual(linesOf().slice(2), ['  at d', 'ERR 3']);
+    assert.equal(loki.counts().duplicates, 0);
+  });
+
+  it('waits for stages that let lines through slowly, longer than for anything else', async () => {
+    // The second line comes 16.7 s behind the first.
+    const stages = '[{limit: {rate: 0.06, burst: 1}}]';
+    const logOpts = { 'loki-pipeline-stages': stages, 'loki-batch-wait': '10ms' };
+    await container('a', 'web', 2, logOpts);
+    const ended = await drain(...toLoki());
+    assert.equal(ended.code, 0, ended.stderr);
+    assertAll('web', 2);
+  });
+
   it('says when a killed plugin had read more than it wrote', async () => {
     const log = await wal.log(idOf('a'));
     describeContainer(log, 'web');
