@@ -160,7 +160,7 @@ export class Shipper {
   /** Whether a stage has any stream wait that has more to read. */
   get isPaused(): boolean {
     const shipments = [...this.#containers.values()].flatMap((one) => [...one.shipments.values()]);
-    return shipments.some(({ source }) => source.isPaused);
+    return shipments.some(({ source }) => source.pauseMs !== undefined);
   }
 
   /** Resolves when all that is committed is settled, as far as that can be, or time is over. */

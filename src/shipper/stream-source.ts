@@ -159,11 +159,6 @@ export class StreamSource implements FrameHandler {
     return this.#committed.read() <= Math.max(this.#lsn, this.#readUpToLsn);
   }
 
-  /** Whether a stage wanted nothing more when it was read last. */
-  get isPaused(): boolean {
-    return this.#lines.isPaused;
-  }
-
   /** How far the log is written, and how many frames end there. */
   get committed(): { lsn: number; ordinal: number } {
     return { lsn: this.#committed.read(), ordinal: this.#committed.readOrdinal() };
