@@ -1,17 +1,21 @@
 /**
  * An immutable set of labels. Lines of one container carry few different sets, so that what was
  * derived once is found again: a stage that sets `level=info` on a thousand lines makes one set
- * and one selector. What is kept is bounded: values of labels come from whoever prints.
+ * and one selector. What is kept is bounded, in sets and in characters, and a value is cut to what
+ * Loki allows before anything keeps it: values of labels come from whoever prints.
  */
-import { formatSelector } from './labels.ts';
+import { cutLabelValue, formatSelector } from './labels.ts';
 
 /** Sets that one root keeps, with all that were derived from them, before it forgets them. */
 const derivedSetsMax = 10_000;
+/** Characters of values in those sets; many times what labels of usual lengths come to. */
+const derivedCharsMax = 8 * 1024 * 1024;
 
 /** What is shared by all sets that come from one root. */
 interface Family {
   readonly root: LabelSet;
   derived: number;
+  chars: number;
 }
 
 /** See the module comment. */
@@ -23,12 +27,13 @@ export class LabelSet implements Iterable<readonly [string, string]> {
 
   private constructor(labels: ReadonlyMap<string, string>, family?: Family) {
     this.#labels = labels;
-    this.#family = family ?? { root: this, derived: 0 };
+    this.#family = family ?? { root: this, derived: 0, chars: 0 };
   }
 
-  /** A root. Names must be valid; an empty value is the same as no label. */
+  /** A root. Names must be valid; an empty value is the same as no label, and a long one is cut. */
   static of(labels: Iterable<readonly [string, string]>): LabelSet {
-    return new LabelSet(new Map([...labels].filter(([, value]) => value !== '')));
+    const kept = [...labels].filter(([, value]) => value !== '');
+    return new LabelSet(new Map(kept.map(([name, value]) => [name, cutLabelValue(value)])));
   }
 
   get size(): number {
@@ -40,8 +45,9 @@ export class LabelSet implements Iterable<readonly [string, string]> {
     return this.#labels.get(name);
   }
 
-  /** This set with the label in it; an empty value takes it out. */
-  with(name: string, value: string): LabelSet {
+  /** This set with the label in it, its value cut; an empty value takes it out. */
+  with(name: string, given: string): LabelSet {
+    const value = cutLabelValue(given);
     if ((this.#labels.get(name) ?? '') === value) return this;
     const known = this.#with.get(name)?.get(value);
     if (known !== undefined) return known;
@@ -71,8 +77,10 @@ export class LabelSet implements Iterable<readonly [string, string]> {
   #keep(name: string, value: string, made: LabelSet): void {
     const family = this.#family;
     family.derived += 1;
-    if (family.derived > derivedSetsMax) {
+    for (const text of made.#labels.values()) family.chars += text.length;
+    if (family.derived > derivedSetsMax || family.chars > derivedCharsMax) {
       family.derived = 0;
+      family.chars = 0;
       family.root.#with.clear();
       return;
     }

@@ -44,8 +44,11 @@ export function formatSelector(labels: ReadonlyMap<string, string>): string {
 
 /** The longest beginning of a value that Loki takes. */
 export function cutLabelValue(text: string): string {
-  if (Buffer.byteLength(text) <= labelValueBytesMax) return text;
-  const bytes = Buffer.from(text);
+  // A unit of UTF-16 has one to three bytes: most values need no count, and of those that are
+  // megabytes long the beginning is enough.
+  if (text.length * 3 <= labelValueBytesMax) return text;
+  const bytes = Buffer.from(text.slice(0, labelValueBytesMax + 1));
+  if (bytes.length <= labelValueBytesMax) return text;
   let end = labelValueBytesMax;
   // A byte 10xxxxxx continues a character: step back to where that character begins.
   while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;

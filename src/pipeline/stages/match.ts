@@ -17,6 +17,7 @@
 
 import type { ConfigNode } from '../config-node.ts';
 import type { Entry } from '../entry.ts';
+import { cutLabelValue } from '../labels.ts';
 import { parseSelector, type Selector, SelectorError } from '../logql-selector.ts';
 import type { AnyStage, BranchingStage, StageContext } from '../stage.ts';
 import { readDropReason } from './drop.ts';
@@ -95,8 +96,14 @@ class KeepBranch implements BranchingStage {
     if (!this.#selects(entry)) return 'next';
     // As in promtail, where the inner stages are a pipeline: it begins with the labels as values.
     for (const [name, value] of entry.labels) {
-      if (entry.extracted.get(name) !== value) entry.extracted.set(name, value);
+      if (!isValueOf(name, value, entry)) entry.extracted.set(name, value);
     }
     return 'inner';
   }
+}
+
+/** Whether the entry has that value already, or a longer one of which the label is what was cut. */
+function isValueOf(name: string, value: string, { extracted }: Entry): boolean {
+  const known = extracted.get(name);
+  return typeof known === 'string' && cutLabelValue(known) === value;
 }

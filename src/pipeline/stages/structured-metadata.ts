@@ -13,6 +13,7 @@
 
 import type { ConfigNode } from '../config-node.ts';
 import type { Entry } from '../entry.ts';
+import { cutLabelValue } from '../labels.ts';
 import type { Stage } from '../stage.ts';
 import { readSources } from './labels.ts';
 
@@ -30,7 +31,9 @@ export function compileStructuredMetadata(config: ConfigNode): Stage {
         taken.set(source, value);
       }
       for (const [source, value] of taken) {
-        if (entry.labels.get(source) === value) entry.labels = entry.labels.without(source);
+        // A label is cut, and what was taken need not be.
+        const isLabel = entry.labels.get(source) === cutLabelValue(value);
+        if (isLabel) entry.labels = entry.labels.without(source);
       }
       return true;
     },
