@@ -2,7 +2,15 @@
  * The metrics, as Prometheus reads them. All but two histograms are filled from plain numbers
  * at the moment of a scrape; nothing here may be called for each read or write.
  */
-import { Counter, Gauge, Histogram, type HistogramConfiguration, Registry } from 'prom-client';
+import {
+  Counter,
+  type CounterConfiguration,
+  Gauge,
+  type GaugeConfiguration,
+  Histogram,
+  type HistogramConfiguration,
+  Registry,
+} from 'prom-client';
 import { version } from '../base/version.ts';
 import {
   type EndpointSeries,
@@ -90,19 +98,13 @@ function addFamily(registry: Registry, { metric, samples }: StageFamily): void {
   // The package refuses a metric without one, and promtail does not ask for it.
   const help = metric.help === '' ? undescribed : metric.help;
   const labelNames = [...new Set(samples.flatMap(({ labels }) => Object.keys(labels)))];
-  const config = { name, help, labelNames, registers: [registry] };
-  if (kind === 'histogram') {
-    const given = new GivenHistogram({ ...config, buckets: [...buckets], registers: [] }, samples);
-    registry.registerMetric(given);
-    return;
-  }
-  if (kind === 'gauge') {
-    const gauge = new Gauge(config);
-    for (const { labels, value } of samples) gauge.set({ ...labels }, value);
-    return;
-  }
-  const counter = new Counter(config);
-  for (const { labels, value } of samples) counter.inc({ ...labels }, value);
+  const config = { name, help, labelNames, registers: [] };
+  const given = {
+    counter: () => new GivenCounter(config, samples),
+    gauge: () => new GivenGauge(config, samples),
+    histogram: () => new GivenHistogram({ ...config, buckets: [...buckets] }, samples),
+  };
+  registry.registerMetric(given[kind]());
 }
 
 /** What the process and its log have, without regard to endpoints. */
@@ -198,8 +200,50 @@ class ReadHistogram extends Histogram {
   /** What the package asks when it writes the page. */
   async getForPromString(): Promise<object> {
     const { name, help } = this.#config;
-    return { name, help, type: 'histogram', values: this.#samples, aggregator: 'sum' };
+    return pageOf('histogram', { name, help }, this.#samples);
   }
+}
+
+/**
+ * A counter of a user. Its series are handed over as they are: the package would tell them apart by
+ * names and values put together, and two can be the same that way (`1,b:2`).
+ */
+class GivenCounter extends Counter {
+  readonly #page: object;
+
+  constructor(config: CounterConfiguration<string>, samples: readonly StageSample[]) {
+    super(config);
+    this.#page = pageOf('counter', config, samples);
+  }
+
+  /** What the package asks when it writes the page. */
+  async getForPromString(): Promise<object> {
+    return this.#page;
+  }
+}
+
+/** A gauge of a user; see `GivenCounter`. */
+class GivenGauge extends Gauge {
+  readonly #page: object;
+
+  constructor(config: GaugeConfiguration<string>, samples: readonly StageSample[]) {
+    super(config);
+    this.#page = pageOf('gauge', config, samples);
+  }
+
+  /** What the package asks when it writes the page. */
+  async getForPromString(): Promise<object> {
+    return this.#page;
+  }
+}
+
+/** One metric as the package writes it. */
+function pageOf(
+  type: string,
+  { name, help }: { readonly name: string; readonly help: string },
+  values: readonly object[],
+): object {
+  return { name, help, type, values, aggregator: 'sum' };
 }
 
 /** A histogram of a user, whose buckets were counted elsewhere. */
@@ -208,9 +252,9 @@ class GivenHistogram extends Histogram {
 
   constructor(config: HistogramConfiguration<string>, samples: readonly StageSample[]) {
     super(config);
-    const { name, help, buckets = [] } = config;
+    const { name, buckets = [] } = config;
     const values = samples.flatMap((sample) => stageSamples(name, buckets, sample));
-    this.#page = { name, help, type: 'histogram', values, aggregator: 'sum' };
+    this.#page = pageOf('histogram', config, values);
   }
 
   /** What the package asks when it writes the page. */

@@ -85,12 +85,17 @@ export class StageSeries {
     }));
   }
 
-  #seriesOf({ definition, labels, bucketCounts }: StageDelta, nowMs: number): Series | undefined {
+  #seriesOf(
+    { definition, labels: given, bucketCounts }: StageDelta,
+    nowMs: number,
+  ): Series | undefined {
     const { name, kind, buckets } = definition;
     if (name.startsWith(ownPrefix)) return undefined;
     const family = this.#families.get(name) ?? newFamily(definition);
     const isAlike = family.metric.kind === kind && isSame(family.metric.buckets, buckets);
     if (!isAlike) return undefined;
+    // Stages set labels in any order, and a page must not have a series twice.
+    const labels = given.toSorted(([one], [other]) => (one < other ? -1 : 1));
     const key = JSON.stringify(labels);
     const known = family.series.get(key);
     if (known !== undefined) return known;

@@ -13,6 +13,10 @@ function delta(definition: StageMetric, changes: Partial<StageDelta> = {}): Stag
   return { definition, labels: [['a', '1']], add: 1, set: undefined, bucketCounts: [], ...changes };
 }
 
+function pairs(labels: Record<string, string>): [name: string, value: string][] {
+  return Object.entries(labels);
+}
+
 async function pageOf(series: StageSeries, nowMs = 0): Promise<string> {
   const source = createSource();
   source.families = series.families(nowMs);
@@ -56,6 +60,25 @@ test('adds up counters, sets gauges and counts into buckets', async () => {
   assert.equal(samples.get('times_bucket{le="+Inf",a="1"}'), 3);
   assert.equal(samples.get('times_sum{a="1"}'), 12.5);
   assert.equal(samples.get('times_count{a="1"}'), 3);
+});
+
+test('series are told apart by all their labels, and not by the order of them', async () => {
+  const kinds = ['counter', 'gauge', 'histogram'] as const;
+  for (const kind of kinds) {
+    const series = new StageSeries();
+    const x = metric('x', { kind, buckets: kind === 'histogram' ? [1] : [] });
+    const counts = kind === 'histogram' ? { bucketCounts: [0, 1] } : {};
+    const each: [labels: StageDelta['labels'], add: number][] = [
+      [[['a', '1,b:2']], 2],
+      [pairs({ a: '1', b: '2' }), 3],
+      [pairs({ b: '2', a: '1' }), 4],
+    ];
+    for (const [labels, add] of each) series.take([delta(x, { labels, add, ...counts })], 0);
+    const samples = samplesOf(await pageOf(series));
+    const name = kind === 'histogram' ? 'x_sum' : 'x';
+    assert.equal(samples.get(`${name}{a="1,b:2"}`), 2, kind);
+    assert.equal(samples.get(`${name}{a="1",b="2"}`), 7, kind);
+  }
 });
 
 test('a series that nothing was added to for its time goes, and others stay', () => {
