@@ -1,8 +1,10 @@
 /**
  * Metrics that users define in `metrics` stages. They come as what is to be added since last time,
  * under any names and labels, so their number is bounded: what finds no room is counted and left
- * out. A series that nothing was added to for its time goes.
+ * out. A series that nothing was added to for its time goes. The label `endpoint` is always the
+ * driver's: what people call the endpoint for which a line was measured.
  */
+import { BoundedLabels } from '../base/bounded-labels.ts';
 
 /** What a metric is. */
 export interface StageMetric {
@@ -14,10 +16,12 @@ export interface StageMetric {
   readonly maxIdleMs: number;
 }
 
+type Label = readonly [name: string, value: string];
+
 /** What is to be added to one series; see the room `pipeline`, where it comes from. */
 export interface StageDelta {
   readonly definition: StageMetric;
-  readonly labels: readonly (readonly [string, string])[];
+  readonly labels: readonly Label[];
   readonly add: number;
   readonly set: number | undefined;
   /** Values in each bucket of a histogram, the last one above all bounds. */
@@ -50,12 +54,15 @@ interface Family {
 
 /** Series of all containers together. */
 const seriesMax = 5000;
+/** Endpoints that have series of their own, as in the driver's metrics; all others share theirs. */
+const endpointsMax = 100;
 /** Names that are the driver's own. */
 const ownPrefix = 'holdfast_';
 
 /** See the module comment. */
 export class StageSeries {
   readonly #families = new Map<string, Family>();
+  readonly #endpoints = new BoundedLabels(endpointsMax);
   #size = 0;
   /** Deltas that found no room, or whose name another metric of another kind has. */
   lost = 0;
@@ -95,7 +102,9 @@ export class StageSeries {
     const isAlike = family.metric.kind === kind && isSame(family.metric.buckets, buckets);
     if (!isAlike) return undefined;
     // Stages set labels in any order, and a page must not have a series twice.
-    const labels = given.toSorted(([one], [other]) => (one < other ? -1 : 1));
+    const labels = given
+      .map((label) => this.#bounded(label))
+      .sort(([one], [other]) => (one < other ? -1 : 1));
     const key = JSON.stringify(labels);
     const known = family.series.get(key);
     if (known !== undefined) return known;
@@ -112,6 +121,10 @@ export class StageSeries {
     family.series.set(key, made);
     this.#size += 1;
     return made;
+  }
+
+  #bounded([name, value]: Label): Label {
+    return [name, name === 'endpoint' ? this.#endpoints.of(value) : value];
   }
 }
 

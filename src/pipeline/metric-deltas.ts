@@ -29,6 +29,8 @@ export interface MetricDelta {
   readonly bucketCounts: number[];
 }
 
+/** What says for which endpoint something was measured, as in the driver's own metrics. */
+const endpointName = 'endpoint';
 /** Series in one round; more are left out and counted. */
 const seriesMax = 1000;
 
@@ -92,6 +94,23 @@ export class MetricDeltas {
     this.#series.set(key, delta);
     return delta;
   }
+}
+
+/**
+ * The same with the label `endpoint`. Each endpoint runs its lines through stages of its own, so a
+ * line that goes to two is measured twice, in two series. A label of lines that has this name is
+ * called `exported_endpoint`, as Prometheus does, with `exported_` once more where that is taken.
+ */
+export function ofEndpoint(deltas: readonly MetricDelta[], endpoint: string): MetricDelta[] {
+  return deltas.map((delta) => {
+    let exported = `exported_${endpointName}`;
+    while (delta.labels.some(([name]) => name === exported)) exported = `exported_${exported}`;
+    const others = delta.labels.map(([name, value]): [string, string] => [
+      name === endpointName ? exported : name,
+      value,
+    ]);
+    return { ...delta, labels: [[endpointName, endpoint], ...others] };
+  });
 }
 
 /** Labels that Prometheus keeps for itself are left out. */

@@ -7,7 +7,7 @@ import { messageOf } from '../base/errors.ts';
 import type { FileSystem } from '../base/file-system.ts';
 import type { Log } from '../base/log.ts';
 import { BufferPool } from '../encode/buffer-pool.ts';
-import type { MetricDelta } from '../pipeline/metric-deltas.ts';
+import { type MetricDelta, ofEndpoint } from '../pipeline/metric-deltas.ts';
 import type { PipelineText } from '../pipeline/plan.ts';
 import type { RejectedEntry } from '../rejected/entry.ts';
 import type { Sink, SinkOptions } from '../sink/sink.ts';
@@ -316,7 +316,7 @@ export class Shipper {
       onAcknowledged: (source, position) => this.#acknowledged(endpoint.key, source, position),
       onLoss: ({ reason, bytes, frames }) => onLoss?.(label, reason, bytes, frames),
       onRejected: (entries) => onRejected?.(entries),
-      onMetrics: this.#options.onMetrics,
+      onMetrics: (deltas) => this.#options.onMetrics?.(ofEndpoint(deltas, label)),
     });
     const served = { endpoint, owner, queue };
     this.#queues.set(endpoint.key, [...known, served]);

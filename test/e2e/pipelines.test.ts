@@ -171,7 +171,8 @@ describe('pipelines on a real engine', () => {
     const kept = numbersTo(printed).filter((i) => i % 10 !== 7 && !(i >= 100 && i <= 199));
     const numbers = linesOf({ container_name: 'counted' }).map((line) => line.split(' ')[1]);
     assert.deepEqual(numbers, kept.map(String));
-    const labels = `container_name="counted",host="${os.hostname()}",source="stdout"`;
+    const own = 'container_name="counted",endpoint="counted"';
+    const labels = `${own},host="${os.hostname()}",source="stdout"`;
     let samples: Samples = new Map();
     // What endpoints took and what stages measured comes from the delivery thread apart.
     await until('the figures of the delivery thread are there', async () => {

@@ -104,6 +104,20 @@ test('series are bounded, and what finds no room is counted', () => {
   assert.equal(series.families(5000)[0]?.samples.length, 1);
 });
 
+test('a hundred endpoints have series of their own, and the others one', () => {
+  const series = new StageSeries();
+  const lines = metric('lines_total');
+  for (let index = 0; index < 110; index += 1) {
+    series.take([delta(lines, { labels: [['endpoint', `e${index}`]] })], 0);
+  }
+  const samples = series.families(0).flatMap((family) => family.samples);
+  assert.deepEqual(samples.map(({ labels, value }) => [labels['endpoint'], value]).slice(98), [
+    ['e98', 1],
+    ['e99', 1],
+    ['other', 10],
+  ]);
+});
+
 test('neither a name of the driver nor one of another kind is touched', async () => {
   const series = new StageSeries();
   series.take([delta(metric('holdfast_build_info'))], 0);
