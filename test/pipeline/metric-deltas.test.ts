@@ -2,11 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LabelSet } from '../../src/pipeline/label-set.ts';
-import { MetricDeltas, ofEndpoint } from '../../src/pipeline/metric-deltas.ts';
+import {
+  type MetricDefinition,
+  MetricDeltas,
+  ofEndpoint,
+} from '../../src/pipeline/metric-deltas.ts';
 
-const definition = {
-  ...{ kind: 'counter', name: 'x', help: '', buckets: [], maxIdleMs: 1000 },
-} as const;
+const definition: MetricDefinition = {
+  kind: 'counter',
+  name: 'x',
+  help: '',
+  buckets: [],
+  maxIdleMs: 1000,
+};
 
 test('each series says for which endpoint it is, and no label of a line goes for that', () => {
   const rows: [labels: Record<string, string>, expected: Record<string, string>][] = [
