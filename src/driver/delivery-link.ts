@@ -43,6 +43,8 @@ export class DeliveryLink implements ContainersHooks {
   /** The plan in force for each container; an older one that arrives late is dropped. */
   readonly #planning = new Map<string, symbol>();
   readonly #shipping = new Set<string>();
+  /** Of which containers was told that old lines have later labels, and why. */
+  readonly #lent = new Map<string, string>();
 
   constructor(options: DeliveryLinkOptions) {
     this.#options = options;
@@ -71,6 +73,7 @@ export class DeliveryLink implements ContainersHooks {
 
   onRelease(containerId: string): void {
     this.#planning.delete(containerId);
+    this.#lent.delete(containerId);
     this.#options.registry.forget(containerId);
     if (this.#shipping.delete(containerId)) this.#options.delivery.release(containerId);
     // The registry is in the middle of its own work: it hears of this in a tick of its own.
@@ -84,10 +87,21 @@ export class DeliveryLink implements ContainersHooks {
     setTimeout(retry, Math.min(afterMs, timerMsMax)).unref();
   }
 
+  /** Once, though plans are made again and again. */
+  #tellLent(containerId: string, cause: string): void {
+    if (this.#lent.get(containerId) === cause) return;
+    this.#lent.set(containerId, cause);
+    this.#options.log.warn(
+      { containerId, cause },
+      'labels cannot be made for what a container printed under an older name; later ones are taken',
+    );
+  }
+
   async #plan(stream: DeliverableStream, token: symbol): Promise<void> {
     const { env, host, registry, delivery, graceMs, now } = this.#options;
     const { containerId } = stream.record;
-    const plan = await planDelivery(stream, env, host, registry);
+    const onLent = (because: string): void => this.#tellLent(containerId, because);
+    const plan = await planDelivery(stream, env, host, registry, onLent);
     if (this.#planning.get(containerId) !== token) return;
     const namedIds = plan?.endpoints.map(({ endpointId }) => endpointId) ?? [];
     const nowMs = now();

@@ -35,24 +35,29 @@ export interface DeliveryPlan {
 
 /**
  * The plan for one stream, with nothing pinned; undefined when no endpoint is set and logs stay
- * on the host. Rejects with `invalid_option` when settings are wrong by now, or a file is gone.
+ * on the host. Rejects with `invalid_option` when settings are wrong by now, and with
+ * `file_unreadable` when a file is gone or wrong. `onLent` hears why old runs have later labels.
  */
 export async function planDelivery(
   stream: DeliverableStream,
   env: Env,
   host: string,
   registry: EndpointRegistry,
+  onLent?: (because: string) => void,
 ): Promise<DeliveryPlan | undefined> {
   const { containerId, logOpts } = stream.record;
   const { settings } = parseLogOpts(logOpts, env);
   const { endpoints, lines } = settings;
   if (endpoints.length === 0) return undefined;
+  const lent = new Set<string>();
   const plans = endpoints.map(({ key }) => {
     const ofEndpoint = lines.get(key);
     if (ofEndpoint === undefined) throw new Error('an endpoint without settings for its lines');
-    const { runs, pipeline } = planLines(stream, settings, ofEndpoint, host);
+    const { runs, pipeline, lentBecause } = planLines(stream, settings, ofEndpoint, host);
+    if (lentBecause !== undefined) lent.add(lentBecause);
     return { runs, pipeline };
   });
+  if (lent.size > 0) onLent?.([...lent].join('; '));
   const ids = await Promise.all(endpoints.map(({ key }) => registry.idOf(key)));
   const { directory, committed } = stream;
   const planned = endpoints.flatMap((endpoint, index) => {

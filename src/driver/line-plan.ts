@@ -10,7 +10,7 @@ import type { LineSettings } from '../config/line-settings.ts';
 import { show } from '../config/option-reader.ts';
 import type { ContainerSettings } from '../config/settings.ts';
 import type { ContainerInfo } from '../pipeline/container-info.ts';
-import { type LabelRules, labelsOfRun } from '../pipeline/container-labels.ts';
+import { type LabelRules, labelsOfRun, type RunLabels } from '../pipeline/container-labels.ts';
 import { compileLabelTemplate, type LabelTemplate } from '../pipeline/label-template.ts';
 import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
 import { parseRelabelling } from '../pipeline/relabel.ts';
@@ -24,12 +24,17 @@ export interface LinePlan {
   readonly pipeline: PipelineText;
   /** What is odd about it, in words; of labels only what concerns the latest run. */
   readonly warnings: string[];
+  /** Why a run has the labels of the one after it; undefined: each has its own. */
+  readonly lentBecause: string | undefined;
 }
 
 /** Whose lines they are. */
 export type LineSource = Pick<DeliverableStream, 'directory' | 'record'>;
 
-/** Throws `invalid_option` when a template fails for the container or a file cannot be read. */
+/**
+ * Throws `invalid_option` when a template fails for the container as it is now, and
+ * `file_unreadable` when the file of stages cannot be read or is wrong.
+ */
 export function planLines(
   { directory, record }: LineSource,
   { attributes }: ContainerSettings,
@@ -53,15 +58,49 @@ export function planLines(
   const { containerId, logOpts } = record;
   const known = record.runs ?? [];
   const all = known.length === 0 ? [{ fromLsn: 0, identity: runIdentityOf(record) }] : known;
+  const infos = all.map(({ identity }) => ({ ...identity, containerId, logOpts, host }));
+  const labels = labelsOfRuns(infos, rules);
   const runs: StreamRun[] = [];
-  for (const [index, { fromLsn, identity }] of all.entries()) {
-    const info: ContainerInfo = { ...identity, containerId, logOpts, host };
-    const made = labelsOfRun(info, rules);
+  for (const [index, { fromLsn }] of all.entries()) {
+    const made = labels.runs[index];
     // Whatever was before the first run that is known is told with its labels.
-    addRun(runs, { fromLsn: index === 0 ? 0 : fromLsn, ...made.run });
-    if (index === all.length - 1) warnings.push(...made.warnings);
+    if (made !== undefined) addRun(runs, { fromLsn: index === 0 ? 0 : fromLsn, ...made });
   }
-  return { runs, pipeline, warnings };
+  const { lentBecause } = labels;
+  return { runs, pipeline, warnings: [...warnings, ...labels.warnings], lentBecause };
+}
+
+/** The labels of runs, without their places. */
+interface LabelsOfRuns extends Pick<LinePlan, 'warnings' | 'lentBecause'> {
+  readonly runs: RunLabels['run'][];
+}
+
+/**
+ * In the same order, the latest last. A template that is newer than a run may fail for who the
+ * container was then. That run has the labels of the next one: it must not hold up those that are
+ * right.
+ */
+function labelsOfRuns(infos: readonly ContainerInfo[], rules: LabelRules): LabelsOfRuns {
+  const runs: RunLabels['run'][] = [];
+  const warnings: string[] = [];
+  let lentBecause: string | undefined;
+  for (const info of infos.toReversed()) {
+    const [next] = runs;
+    try {
+      const made = labelsOfRun(info, rules);
+      if (next === undefined) warnings.push(...made.warnings);
+      runs.unshift(made.run);
+    } catch (error) {
+      if (next === undefined || !isInvalidOption(error)) throw error;
+      lentBecause ??= error.message;
+      runs.unshift(next);
+    }
+  }
+  return { runs, warnings, lentBecause };
+}
+
+function isInvalidOption(error: unknown): error is DriverError {
+  return error instanceof DriverError && error.code === 'invalid_option';
 }
 
 /** Runs that do not differ in what is sent are one. */

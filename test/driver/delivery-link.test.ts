@@ -234,6 +234,27 @@ test('a stage file that is gone is looked for again', async () => {
   assert.equal(stage.plans[0]?.endpoints[0]?.pipeline.stages?.trim(), '- labels: {level: }');
 });
 
+test('old lines that get later labels are told of once', async () => {
+  using stage = new Stage();
+  await stage.prepare();
+  const team = 'team={{index (split .Name "-") 1}}';
+  const link = stage.start({ LOKI_URL: 'http://a', LOKI_EXTERNAL_LABELS: team });
+  const { record, ...stream } = stage.stream();
+  const image = { imageId: '', imageName: '', createdAt: '', labels: {} };
+  const runs = ['web', 'web-pay'].map((containerName, index) => ({
+    ...{ fromLsn: index, identity: { containerName, ...image } },
+  }));
+  for (const time of [1, 2]) {
+    link.onStream({ ...stream, record: { ...record, runs } });
+    assert.equal((await stage.until(2)).length, 2, `time ${time}`);
+  }
+  assert.equal(stage.logged.length, 1);
+  assert.match(
+    stage.logged.join(''),
+    /"cause":"loki-external-labels: .* an older name; later ones/,
+  );
+});
+
 test('of two plans for a container only the newer one counts', async () => {
   using stage = new Stage();
   await stage.prepare();

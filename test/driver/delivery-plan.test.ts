@@ -128,6 +128,36 @@ test('each run has the labels of who the container was then; equal ones are one 
   ]);
 });
 
+test('a run whose labels cannot be made has those of the next that works', async () => {
+  using root = temporary();
+  const registry = await registryIn(root.path);
+  // There is no part behind the dash in some of the names.
+  const team = 'team={{index (split .Name "-") 1}}';
+  const stream = streamOf({ 'loki-url': 'http://a,http://b', 'loki-external-labels': team });
+  const plansOf = async (...names: string[]) => {
+    const runs = names.map((name, index) => runOf(10 * index, name));
+    const record = { ...stream.record, runs };
+    const told: string[] = [];
+    const plan = await planDelivery({ ...stream, record }, {}, 'h', registry, (because) =>
+      told.push(because),
+    );
+    const teams = plan?.endpoints.map((endpoint) =>
+      endpoint.runs.map(({ fromLsn, labels }) => [fromLsn, new Map(labels.stdout).get('team')]),
+    );
+    return { teams, told };
+  };
+  const { teams, told } = await plansOf('web', 'api', 'web-pay', 'web', 'web-shop');
+  const runs = [
+    [0, 'pay'],
+    [30, 'shop'],
+  ];
+  assert.deepEqual(teams, [runs, runs]);
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? '', /^loki-external-labels: the label team: .* fails for this container/);
+  assert.deepEqual((await plansOf('web-pay', 'web-shop')).told, []);
+  await assert.rejects(plansOf('web-pay', 'web'), { code: 'invalid_option' });
+});
+
 test('a run that relabelling drops is marked, and the others are not', async () => {
   using root = temporary();
   const registry = await registryIn(root.path);
