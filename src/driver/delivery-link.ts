@@ -61,7 +61,7 @@ export class DeliveryLink implements ContainersHooks {
         'no delivery for a container; its logs are kept',
       );
       // Wrong settings stay wrong until the plugin starts again; a disk may recover by itself, and
-      // a file come back.
+      // a file come back or be mended.
       const isWrong = error instanceof DriverError && error.code === 'invalid_option';
       if (!isWrong) this.#planAgain(stream, token, retryMs);
     });

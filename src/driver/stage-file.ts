@@ -11,8 +11,8 @@ import { type CheckedStages, checkStageFile } from '../pipeline/stage-list.ts';
 const fileBytesMax = 256 * 1024;
 
 /**
- * The stages of a file. Throws `file_unreadable` when it cannot be read, `invalid_option` when it is
- * wrong.
+ * The stages of a file. Throws `file_unreadable` when it cannot be read and when it is wrong: either
+ * may be mended at any time, unlike an option, so that it is worth another try.
  */
 export function readStageFile(path: string, source: string): CheckedStages {
   const what = `${source}: the file ${JSON.stringify(path.slice(0, 200))}`;
@@ -33,7 +33,7 @@ export function readStageFile(path: string, source: string): CheckedStages {
   try {
     return checkStageFile(bytes.toString('utf8'));
   } catch (error) {
-    throw new DriverError('invalid_option', `${what} is wrong: ${messageOf(error)}`, {
+    throw new DriverError('file_unreadable', `${what} is wrong: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -219,19 +219,27 @@ test('a disk that fails is tried again', async () => {
   assert.deepEqual(await stage.until(2), ['local false', 'stream to a pinned ']);
 });
 
-test('a stage file that is gone is looked for again', async () => {
-  using stage = new Stage();
-  await stage.prepare();
-  mock.timers.enable({ apis: ['setTimeout'] });
-  const file = `${stage.root}/stages.yaml`;
-  const link = stage.start({ LOKI_URL: 'http://a', LOKI_PIPELINE_STAGE_FILE: file });
-  link.onStream(stage.stream());
-  assert.match(await stage.untilLogged(), /stages.yaml.* cannot be read \(there is none\)/);
-  assert.deepEqual(await stage.until(0), []);
-  fs.writeFileSync(file, '- labels: {level: }');
-  mock.timers.tick(10_000);
-  assert.deepEqual(await stage.until(2), ['local false', 'stream to a pinned ']);
-  assert.equal(stage.plans[0]?.endpoints[0]?.pipeline.stages?.trim(), '- labels: {level: }');
+test('a stage file that is gone or wrong is read again', async () => {
+  const rows: [text: string | undefined, expected: RegExp][] = [
+    [undefined, /stages.yaml.* cannot be read \(there is none\)/],
+    ['a: [', /stages.yaml.* is wrong: line \d: this is not YAML/],
+    ['- lables: {level: }', /stages.yaml.* is wrong: .*there is no stage/],
+  ];
+  for (const [text, expected] of rows) {
+    using stage = new Stage();
+    await stage.prepare();
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const file = `${stage.root}/stages.yaml`;
+    if (text !== undefined) fs.writeFileSync(file, text);
+    const link = stage.start({ LOKI_URL: 'http://a', LOKI_PIPELINE_STAGE_FILE: file });
+    link.onStream(stage.stream());
+    assert.match(await stage.untilLogged(), expected);
+    assert.deepEqual(await stage.until(0), []);
+    fs.writeFileSync(file, '- labels: {level: }');
+    mock.timers.tick(10_000);
+    assert.deepEqual(await stage.until(2), ['local false', 'stream to a pinned ']);
+    assert.equal(stage.plans[0]?.endpoints[0]?.pipeline.stages?.trim(), '- labels: {level: }');
+  }
 });
 
 test('old lines that get later labels are told of once', async () => {
