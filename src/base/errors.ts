@@ -9,7 +9,7 @@ export const errorCodes = [
   'invalid_option',
   'invalid_request',
   'fifo_unavailable',
-  /** A file that an option names cannot be read now; it may be there later. */
+  /** A file that an option names cannot be read now, or is wrong; it may be mended later. */
   'file_unreadable',
   'wal_corrupt',
   'wal_io',

@@ -6,6 +6,7 @@
 import type { ContainerIdentity } from '../capture/container-log.ts';
 import { parseLogOpts } from '../config/parse.ts';
 import { pickEnv } from '../pipeline/attributes.ts';
+import { buildPipeline } from '../pipeline/build-pipeline.ts';
 import { containerDirectory } from '../wal/index.ts';
 import { planLines } from './line-plan.ts';
 import type { StartLoggingRequest } from './wire.ts';
@@ -23,6 +24,10 @@ export interface CheckedStart {
   readonly warnings: readonly string[];
 }
 
+const noTenant =
+  'stages choose tenants, and the endpoint has none of its own: a Loki that asks for tenants refuses ' +
+  'lines that stages find none for, and the others wait behind them; set loki-tenant-id';
+
 /** Checks a StartLogging. Throws `invalid_option` that says all that is wrong with its options. */
 export function checkStart(
   { identity: asked, environment }: StartLoggingRequest,
@@ -37,9 +42,14 @@ export function checkStart(
     notes.add(`variables that env or env-regex select are too large and left out: ${names}`);
   }
   const directory = containerDirectory(walDir, identity.containerId);
-  for (const lines of settings.lines.values()) {
+  for (const { key, label, sink } of settings.endpoints) {
+    const lines = settings.lines.get(key);
+    if (lines === undefined) continue;
     const plan = planLines({ directory, record: identity }, settings, lines, host);
     for (const warning of plan.warnings) notes.add(warning);
+    if (sink.tenantId === undefined && buildPipeline(plan.pipeline).choosesTenants) {
+      notes.add(`${label}: ${noTenant}`);
+    }
   }
   return { identity, warnings: [...notes] };
 }

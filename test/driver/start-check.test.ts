@@ -175,3 +175,12 @@ test('a template sees the picked variables and no other', () => {
   const { identity } = start(logOpts);
   assert.deepEqual(identity.env, ['A=1']);
 });
+
+test('stages that choose tenants for an endpoint without one are warned of', () => {
+  const stages = '- match: {selector: \'{a="b"}\', stages: [{tenant: {source: org}}]}';
+  const { warnings } = start({ ...url, 'loki-pipeline-stages': stages });
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? '', /: stages choose tenants, .*; set loki-tenant-id$/);
+  const own = { ...url, 'loki-pipeline-stages': stages, 'loki-tenant-id': 'own' };
+  assert.deepEqual(start(own).warnings, []);
+});
