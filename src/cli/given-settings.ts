@@ -3,6 +3,7 @@
  * those, checked before anything is touched. They may hold passwords: they are never shown from
  * here.
  */
+import path from 'node:path';
 import { nearestName } from '../base/nearest.ts';
 import { isEndpointName, isEndpointOption, splitOptionName } from '../config/option-name.ts';
 import { containerOptions, envNameOf, pluginOptions } from '../config/options.ts';
@@ -61,8 +62,9 @@ export function readSettings(
     env[name] = value ?? process.env[name] ?? '';
   }
   for (const text of given.opt) putOption(env, text);
-  const { endpoint, files: filesSource = plugin.filesSource } = given;
-  for (const [name, value] of Object.entries(env)) env[name] = onHost(value, filesSource);
+  const { endpoint, files } = given;
+  const filesSource = files === undefined ? plugin.filesSource : path.resolve(files);
+  for (const [name, value] of Object.entries(env)) env[name] = onHost(name, value, filesSource);
   const lines = linesOf(env[wide] ?? '').map((line) => lineOnHost(line, filesSource));
   const kept = endpoint === undefined ? lines : lines.filter((line) => !isNamed(line));
   if (env[wide] !== undefined) env[wide] = kept.map((line) => `${line}\n`).join('');
@@ -80,7 +82,7 @@ export function optsFor(
   const opts: Record<string, string> = {};
   for (const [name, value] of Object.entries(logOpts)) {
     const counts = endpoint === undefined || !isOfOneEndpoint(name);
-    if (counts) opts[name] = onHost(value, filesSource);
+    if (counts) opts[name] = onHost(name, value, filesSource);
   }
   return endpoint === undefined ? opts : { ...opts, [containerOptions.url.name]: endpoint };
 }

@@ -15,7 +15,7 @@ import type { Sink } from '../sink/sink.ts';
 import { createDrainLog } from './drain-log.ts';
 import { showUrl } from './endpoints.ts';
 import { type ExitCode, exitCode } from './exit-codes.ts';
-import { type DeliverySettings, readSettings } from './given-settings.ts';
+import { type DeliverySettings, optsFor, readSettings } from './given-settings.ts';
 import { listKnownContainers } from './known-containers.ts';
 import type { Output } from './output.ts';
 import { chooser, type RejectedChoice, type RejectedFile, readRejected } from './rejected-read.ts';
@@ -243,7 +243,7 @@ function endpointsOf(root: string, settings: DeliverySettings): EndpointSettings
   const opts = listKnownContainers(root).map(({ record }) => record?.logOpts ?? {});
   for (const logOpts of [{}, ...opts]) {
     try {
-      const { endpoints } = parseLogOpts(logOpts, settings.env).settings;
+      const { endpoints } = parseLogOpts(optsFor(logOpts, settings), settings.env).settings;
       for (const endpoint of endpoints) named.set(endpoint.key, endpoint);
     } catch {
       // Settings that are wrong by now name no endpoint.

@@ -63,7 +63,8 @@ export class DeliveryLink implements ContainersHooks {
       // Wrong settings stay wrong until the plugin starts again; a disk may recover by itself, and
       // a file come back or be mended.
       const isWrong = error instanceof DriverError && error.code === 'invalid_option';
-      if (!isWrong) this.#planAgain(stream, token, retryMs);
+      // Not all containers at the same instant: planning takes time on this thread.
+      if (!isWrong) this.#planAgain(stream, token, retryMs * (1 + Math.random()));
     });
   }
 

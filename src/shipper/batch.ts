@@ -51,6 +51,9 @@ export function isBusy({ batches: [oldest] }: Lane): boolean {
   return oldest !== undefined && !oldest.isOpen;
 }
 
+/** Sends that failed, by tenant; undefined: the endpoint's own. */
+export type Attempts = Map<string | undefined, number>;
+
 /** What is sent for one tenant. */
 export interface BatchRequest {
   /** Undefined: the endpoint's own. */
@@ -78,10 +81,9 @@ export class Batch implements FillTarget {
   readonly blockedBy = new Set<Batch>();
   /** `open` takes lines, `waiting` is to be sent, `sending` was sent and has no verdict. */
   state: 'open' | 'waiting' | 'sending' = 'open';
-  /** Sends that failed of batches with the same lines that were given back. */
-  carriedAttempts = 0;
   /** What has no verdict yet; none while it is open and when it has no entries. */
   readonly requests: BatchRequest[] = [];
+  readonly #carried: Attempts = new Map();
   readonly #limitBytes: number;
   readonly #pool: BufferPool;
   readonly #takePush: () => PushBatch;
@@ -97,9 +99,27 @@ export class Batch implements FillTarget {
     this.#push = takePush();
   }
 
-  /** Sends that failed of what is to be sent next. */
+  /** Sends that failed of what is to be sent next, also of batches that were given back. */
   get attempts(): number {
-    return this.carriedAttempts + (this.requests[0]?.attempts ?? 0);
+    const [next] = this.requests;
+    return next === undefined ? 0 : this.#attemptsOf(next);
+  }
+
+  /** It has lines of batches that were given back after so many attempts. */
+  carry(attempts: ReadonlyMap<string | undefined, number>): void {
+    for (const [tenantId, count] of attempts) this.#carried.set(tenantId, count);
+  }
+
+  /** Adds what failed of it to what failed before, tenant by tenant. */
+  addAttempts(attempts: Attempts): void {
+    for (const request of this.requests) {
+      const { tenantId } = request;
+      attempts.set(tenantId, Math.max(attempts.get(tenantId) ?? 0, this.#attemptsOf(request)));
+    }
+  }
+
+  #attemptsOf({ tenantId, attempts }: BatchRequest): number {
+    return (this.#carried.get(tenantId) ?? 0) + attempts;
   }
 
   get push(): PushBatch {

@@ -11,7 +11,7 @@ import type { MetricDelta } from '../pipeline/metric-deltas.ts';
 import type { StageCounts } from '../pipeline/pipeline-counts.ts';
 import type { RejectedEntry } from '../rejected/entry.ts';
 import type { Sink } from '../sink/sink.ts';
-import { type Batch, createLane, isBusy, type Lane } from './batch.ts';
+import { type Attempts, type Batch, createLane, isBusy, type Lane } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
 import { Breaker } from './breaker.ts';
 import type { EndpointOptions } from './endpoint-options.ts';
@@ -71,8 +71,8 @@ export class EndpointQueue {
   readonly #sends = new Set<Promise<void>>();
   readonly #stopped: Promise<void>;
   #isStopping = false;
-  /** Failed sends of batches that were given back since the last verdict. */
-  #attempts = 0;
+  /** Failed sends, by tenant, of batches that were given back since the last verdict. */
+  readonly #attempts: Attempts = new Map();
   #drain: { endMs: number; done: () => void } | undefined;
 
   constructor(options: EndpointQueueOptions) {
@@ -167,9 +167,10 @@ export class EndpointQueue {
       this.#resume();
       const hasMore = this.#fill(nowMs);
       this.#closeDue(nowMs, hasMore);
-      this.#sendReady(nowMs);
+      const hasSettled = this.#sendReady(nowMs);
       this.#checkDrain(nowMs);
-      if (hasMore) await setImmediate();
+      // Others on the thread get a turn, whatever there is to do.
+      if (hasMore || hasSettled) await setImmediate();
       else await this.#wakeup.wait(this.#waitMs(nowMs));
     }
   }
@@ -211,7 +212,7 @@ export class EndpointQueue {
       const lane = this.#turns.next(busy);
       const batch = lane && this.#held.openFor(lane, limitBytes);
       if (lane === undefined || batch === undefined) continue;
-      if (batch.parts.size === 0 && isProbe) batch.carriedAttempts = this.#attempts;
+      if (batch.parts.size === 0 && isProbe) batch.carry(this.#attempts);
       const isFull = this.#read(lane, batch, nowMs) === 'full';
       if (isFull) this.#close(batch);
       return isFull ? 'full' : 'turn';
@@ -279,15 +280,16 @@ export class EndpointQueue {
     return this.#held.sending < max && this.#breaker.waitMs(nowMs) === 0;
   }
 
-  #sendReady(nowMs: number): void {
+  /** Returns whether one had nothing to send: nothing comes back of it that would make us go on. */
+  #sendReady(nowMs: number): boolean {
+    let hasSettled = false;
     for (let batch = this.#held.next; batch !== undefined; batch = this.#held.next) {
       if (batch.isBlank) {
         this.#settle(batch);
-        // Of a probe that had nothing to send nothing comes back that would go on.
-        this.#wakeup.signal();
+        hasSettled = true;
         continue;
       }
-      if (this.#isStopping || !this.#maySend(nowMs)) return;
+      if (this.#isStopping || !this.#maySend(nowMs)) break;
       batch.state = 'sending';
       const sent = this.#deliver(batch).finally(() => {
         this.#sends.delete(sent);
@@ -295,6 +297,7 @@ export class EndpointQueue {
       });
       this.#sends.add(sent);
     }
+    return hasSettled;
   }
 
   async #deliver(batch: Batch): Promise<void> {
@@ -320,7 +323,7 @@ export class EndpointQueue {
   /** The batch has its verdict: positions move, and what was found missing is said. */
   #settle(batch: Batch): void {
     this.#held.drop(batch);
-    if (!batch.isBlank) this.#attempts = 0;
+    if (!batch.isBlank) this.#attempts.clear();
     this.#sender.setAside(batch);
     batch.free();
     for (const [lane, { end, notes }] of batch.parts) {
@@ -344,13 +347,13 @@ export class EndpointQueue {
   }
 
   #giveBack(failed?: Batch): void {
-    if (failed !== undefined) this.#attempts = Math.max(this.#attempts, failed.attempts);
+    failed?.addAttempts(this.#attempts);
     for (const lane of this.#held.giveBack(failed)) this.#turns.wake(lane, isBusy(lane));
   }
 
   /** The endpoint is down: nothing is held but what is still without an answer. */
   #letGo(): void {
-    for (const { attempts } of this.#held.all) this.#attempts = Math.max(this.#attempts, attempts);
+    for (const batch of this.#held.all) batch.addAttempts(this.#attempts);
     this.#giveBack();
     for (const lane of this.#lanes.values()) {
       lane.source.rewind(lane.source.position);

@@ -29,6 +29,8 @@ export interface EntryWriterOptions {
   readonly runs: readonly StreamRun[];
   readonly pipeline: PipelineText;
   readonly lines: LineRule;
+  /** Whether lines that stages choose no tenant for have one all the same: the endpoint's own. */
+  readonly hasTenant?: boolean | undefined;
   /** Where a former process stood, as its cursor says. */
   readonly state?: Uint8Array | undefined;
 }
@@ -41,6 +43,7 @@ export class EntryWriter {
   /** Whether lines may go to other tenants than the endpoint's own. */
   readonly choosesTenants: boolean;
   readonly #dropBlank: boolean;
+  readonly #hasTenant: boolean;
   readonly #writer: BatchWriter;
   readonly #counts = new PipelineCounts();
   readonly #entry = new Entry();
@@ -50,8 +53,9 @@ export class EntryWriter {
   #lastTenantId: string | undefined;
 
   /** Throws ConfigError when the pipeline is none; it was checked when the container started. */
-  constructor({ runs, pipeline: text, lines, state }: EntryWriterOptions) {
+  constructor({ runs, pipeline: text, lines, hasTenant, state }: EntryWriterOptions) {
     this.#writer = new BatchWriter(lines);
+    this.#hasTenant = hasTenant ?? false;
     this.#dropBlank = text.dropBlank;
     const { pipeline, choosesTenants } = buildPipeline(text);
     this.pipeline = pipeline;
@@ -77,7 +81,9 @@ export class EntryWriter {
 
   /** What it needs to go on from here in the same way. */
   get state(): SourceState {
-    return { times: this.#writer.times.state, stages: this.pipeline?.resumePoint.state ?? [] };
+    const tenantId = this.#lastTenantId;
+    const stages = this.pipeline?.resumePoint.state ?? [];
+    return { times: this.#writer.times.state, tenantId, stages };
   }
 
   /** Goes back to a state. What is held is let go of: it will be read again. */
@@ -125,13 +131,17 @@ export class EntryWriter {
   }
 
   /**
-   * Takes a line that tells of a loss at `lsn`: no stage may drop or change it. Where stages choose
-   * tenants, it goes to the one that they chose last: the endpoint may have none of its own.
+   * Takes a line that tells of a loss at `lsn`: no stage may drop or change it. Where the endpoint
+   * has no tenant, it goes to the one that stages chose last. Returns whether it goes anywhere.
    */
-  appendLoss(seconds: number, nanos: number, lsn: number, line: Buffer): void {
+  appendLoss(seconds: number, nanos: number, lsn: number, line: Buffer): boolean {
     if (lsn < this.#run.fromLsn || lsn >= this.#run.endLsn) this.#enterRun(lsn);
-    if (this.#run.isDropped) this.#counts.drop('relabel');
-    else this.#writer.own(seconds, nanos, line, this.#lastTenantId);
+    if (this.#run.isDropped) {
+      this.#counts.drop('relabel');
+      return false;
+    }
+    this.#writer.own(seconds, nanos, line, this.#hasTenant ? undefined : this.#lastTenantId);
+    return true;
   }
 
   /** What the pipeline makes of a line. */
@@ -154,6 +164,7 @@ export class EntryWriter {
 
   #setState(state: ReturnType<typeof decodeState> | SourceState): void {
     this.#writer.times.restore(state?.times);
+    this.#lastTenantId = state !== undefined && 'tenantId' in state ? state.tenantId : undefined;
     this.pipeline?.restore(state?.stages);
   }
 

@@ -280,6 +280,7 @@ export class Shipper {
       pipeline,
       lines: { maxLineBytes, longLines },
       isFinal,
+      hasTenant: endpoint.sink.tenantId !== undefined,
       budget: this.#budget,
       log: log.child({ endpoint: label, containerId: containerId.slice(0, 12) }),
       start,
@@ -310,7 +311,7 @@ export class Shipper {
     const queue = new EndpointQueue({
       endpoint: owner === undefined ? endpoint : withSmallBatches(endpoint),
       sink: createSink(endpoint.sink),
-      log: log.child({ endpoint: label }),
+      log: log.child({ endpoint: label, ...(owner && { containerId: owner.slice(0, 12) }) }),
       meter,
       pool: this.#pool,
       onAcknowledged: (source, position) => this.#acknowledged(endpoint.key, source, position),

@@ -10,7 +10,6 @@ import type { StreamRun } from '../pipeline/plan.ts';
 import { EntryWriter, type EntryWriterOptions, type LineFacts } from './entry-writer.ts';
 import type { FillTarget } from './fill-target.ts';
 import { encodeState, type SourceState } from './source-state.ts';
-import type { ChainState } from './time-chain.ts';
 
 /** From where on all can be done again when what went out until then is settled. */
 export interface ResumeMark {
@@ -32,9 +31,9 @@ export class SourceLines {
   readonly #joiner: PartialJoiner;
   /** Where to begin again while a line of standard output, or of standard error, waits for pieces. */
   readonly #openMarks: [ResumeMark | undefined, ResumeMark | undefined] = [undefined, undefined];
-  /** The times given out where the pipeline would begin again, and where that is. */
+  /** What was known, beside the stages, where the pipeline would begin again; and where that is. */
   #heldLsn = -1;
-  #heldTimes: ChainState | undefined;
+  #heldState: Omit<SourceState, 'stages'> | undefined;
   readonly #budget: PartialBudget;
   /** Bytes that stages hold, as the budget knows of them. */
   #stageBytes = 0;
@@ -133,8 +132,8 @@ export class SourceLines {
     const point = this.#entries.pipeline?.resumePoint;
     if (point?.start === undefined) return undefined;
     const { lsn, ordinal } = point.start;
-    const times = this.#heldTimes ?? this.state.times;
-    return { lsn, ordinal, state: { times, stages: point.state } };
+    const { times, tenantId } = this.#heldState ?? this.state;
+    return { lsn, ordinal, state: { times, tenantId, stages: point.state } };
   }
 
   /** Monotonic milliseconds at which something that is held must be looked at, or undefined. */
@@ -172,9 +171,9 @@ export class SourceLines {
     }
   }
 
-  /** Takes a line that tells of a loss. */
-  takeLoss(seconds: number, nanos: number, lsn: number, line: Buffer): void {
-    this.#entries.appendLoss(seconds, nanos, lsn, line);
+  /** Takes a line that tells of a loss. Returns whether the endpoint is told. */
+  takeLoss(seconds: number, nanos: number, lsn: number, line: Buffer): boolean {
+    return this.#entries.appendLoss(seconds, nanos, lsn, line);
   }
 
   /** Pieces that were skipped cut what is open short. */
@@ -255,7 +254,7 @@ export class SourceLines {
     // Of what began there all is still to come, and all before is out.
     this.#heldLsn = held.lsn;
     const open = this.#openMarks.find((mark) => mark?.lsn === held.lsn);
-    this.#heldTimes = open?.state.times ?? entries.state.times;
+    this.#heldState = open?.state ?? entries.state;
   }
 
   /** Where the oldest line begins that waits for pieces. */

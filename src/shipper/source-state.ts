@@ -17,6 +17,8 @@ import type { ChainState } from './time-chain.ts';
 export interface SourceState {
   /** Times given out. */
   readonly times: ChainState;
+  /** The tenant that stages chose last; it is not in the cursor: a name may be too long for it. */
+  readonly tenantId?: string | undefined;
   readonly stages: PipelineState;
 }
 

@@ -13,7 +13,7 @@ import type { Log } from '../base/log.ts';
 import { createFrameView, decodeFrame } from '../frame/frame-decoder.ts';
 import { type FrameHandler, FrameSplitter } from '../frame/frame-splitter.ts';
 import type { PartialBudget } from '../frame/partial-joiner.ts';
-import type { PipelineText, StreamRun } from '../pipeline/plan.ts';
+import type { StreamRun } from '../pipeline/plan.ts';
 import {
   blockType,
   type CommittedLsn,
@@ -30,8 +30,7 @@ import {
   type StreamReader,
 } from '../wal/index.ts';
 import { createNotes, type FillTarget, hasNotes, type Notes } from './fill-target.ts';
-import type { LineRule } from './long-lines.ts';
-import { SourceLines } from './source-lines.ts';
+import { SourceLines, type SourceLinesOptions } from './source-lines.ts';
 import type { SourceState } from './source-state.ts';
 import { type ToldRemark, ToldRemarks } from './told-remarks.ts';
 
@@ -56,17 +55,11 @@ export interface SourceMark extends SourcePosition {
 }
 
 /** What a source needs. */
-export interface StreamSourceOptions {
+export interface StreamSourceOptions extends Omit<SourceLinesOptions, 'state'> {
   containerId: string;
   directory: string;
   reader: StreamReader;
   committed: CommittedLsn;
-  /** Labels of each run of the container. */
-  runs: readonly StreamRun[];
-  pipeline: PipelineText;
-  lines: LineRule;
-  /** Whether nothing comes behind what is committed; see SourceLinesOptions. */
-  isFinal?: boolean | undefined;
   budget: PartialBudget;
   log: Log;
   /** Without a place this endpoint is new here and begins at the oldest byte there is. */
@@ -105,8 +98,8 @@ export class StreamSource implements FrameHandler {
   constructor(options: StreamSourceOptions) {
     this.containerId = options.containerId;
     this.directory = options.directory;
-    const { runs, pipeline, lines, isFinal, start } = options;
-    const rules = { runs, pipeline, lines, isFinal, state: start.state };
+    const { runs, pipeline, lines, isFinal, hasTenant, start } = options;
+    const rules = { runs, pipeline, lines, isFinal, hasTenant, state: start.state };
     this.#lines = new SourceLines(rules, options.budget);
     this.#reader = options.reader;
     this.#committed = options.committed;
@@ -359,9 +352,9 @@ export class StreamSource implements FrameHandler {
     const timeNs = gapTimeNs({ ...loss, lastFrameNs: this.#lastFrameNs() }, Date.now());
     const seconds = Number(timeNs / 1_000_000_000n);
     const nanos = Number(timeNs % 1_000_000_000n);
-    this.#lines.takeLoss(seconds, nanos, this.#splitter.edgeLsn, line);
+    const isTold = this.#lines.takeLoss(seconds, nanos, this.#splitter.edgeLsn, line);
     const { reason, bytes = 0, frames } = loss;
-    this.#notes.told.push({ reason, bytes, frames });
+    if (isTold) this.#notes.told.push({ reason, bytes, frames });
     this.#ordinal.value = loss.ordinalBehind;
   }
 

@@ -197,6 +197,24 @@ describe('holdfast rejected', () => {
     assert.deepEqual(fs.readdirSync(`${wal.root}/rejected`), []);
   });
 
+  it('finds files that options of containers name as the plugin sees them', async () => {
+    const files = fs.mkdtempSync(`${wal.root}-files-`);
+    const log = await wal.log('a'.repeat(64));
+    const token = { 'loki-bearer-token-file.eu': '/files/token' };
+    describeContainer(log, 'web', { logOpts: { 'loki-url.eu': loki.url, ...token } });
+    store.add([entryOf('named', eu())]);
+    try {
+      const missing = await rejected('retry', '--files', files);
+      assert.equal(missing.code, 1, missing.stderr);
+      fs.writeFileSync(`${files}/token`, 'b3arer\n');
+      const found = await rejected('retry', '--files', files);
+      assert.equal(found.code, 0, found.stderr);
+      assert.deepEqual(linesOf(), ['named']);
+    } finally {
+      fs.rmSync(files, { recursive: true });
+    }
+  });
+
   it('leaves what is refused again in the store, and all else goes', async () => {
     const old = { timestampNs: '1500000000000000000', reason: 'too_old' } as const;
     store.add([entryOf('a'), entryOf('old', old), entryOf('b'), entryOf('c')]);

@@ -64,6 +64,13 @@ describe('delivery waits', () => {
       '- match: {selector: \'{c="1"} |= "n"\', action: drop}',
     );
     shipper.release(first.containerId);
+    // Others on the thread get their turns meanwhile.
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 1);
     await until('all is read', () => (acked.get(second.containerId) ?? 0) >= second.endLsn);
+    clearInterval(timer);
+    assert.ok(turns > 20, `${turns} turns of others`);
   });
 });

@@ -168,7 +168,7 @@ export function linesOf(pushes: readonly Push[]): string[] {
 }
 
 /** Lines of pushes. */
-export function textsOf(pushes: readonly Push[]): string[] {
+export function textsOf(pushes: readonly Pick<Push, 'streams'>[]): string[] {
   return pushes.flatMap(({ streams }) =>
     streams.flatMap(({ entries }) => entries.map(({ line }) => line.toString())),
   );

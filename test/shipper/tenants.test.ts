@@ -134,6 +134,34 @@ describe('tenants that stages choose', () => {
     assert.deepEqual(taken().sort(), numbered(1, 20).sort());
   });
 
+  it('attempts outlive an endpoint that is taken for down, tenant by tenant', async () => {
+    const left = new Map<string | undefined, number>([
+      ['a', 6],
+      ['b', 6],
+    ]);
+    rule = ({ tenantId }) => {
+      const more = left.get(tenantId) ?? 0;
+      left.set(tenantId, more - 1);
+      return more > 0 ? limited : delivered;
+    };
+    const log = await begin('1', 20, toTwo, { retries: 8, givesUp: true });
+    await until('all is there', () => isAll(log));
+    assert.deepEqual(rejected, []);
+  });
+
+  it('are given up one by one', async () => {
+    rule = ({ tenantId }) => (tenantId === 'b' ? limited : delivered);
+    const log = await begin('1', 20, toTwo, { retries: 8, givesUp: true });
+    await until('all is settled', () => isAll(log));
+    assert.deepEqual(
+      rejected.map(({ tenantId, line }) => [tenantId, line.toString()]),
+      [
+        ['b', 'n 7'],
+        ['b', 'n 17'],
+      ],
+    );
+  });
+
   it('a line that tells of a loss goes to the one that was chosen last', async () => {
     const log = await begin('1', 8, toTenant('own'));
     log.gap(100);
@@ -142,5 +170,37 @@ describe('tenants that stages choose', () => {
     await until('all is there', () => isAll(log));
     assert.equal(taken().length, 11);
     assert.deepEqual([...new Set(tenantsOf())], ['own']);
+  });
+
+  it('a line that tells of a loss goes to the tenant of the endpoint where it has one', async () => {
+    const sink = { ...endpointOf('k').sink, tenantId: 'main' };
+    const log = await begin('1', 8, toTenant('b'), { sink });
+    log.gap(100);
+    log.write(numberedFrames('n ', 9, 10));
+    shipper.appended([log.containerId]);
+    await until('all is there', () => isAll(log));
+    const own = sinks.flatMap((each) =>
+      each.taken.filter(({ tenantId }) => tenantId === undefined),
+    );
+    assert.equal(textsOf(own).length, 1);
+    assert.match(textsOf(own)[0] ?? '', /missing here/);
+  });
+
+  it('a line that tells of a loss and is sent again goes to the same one again', async () => {
+    // What is given back and read again has to be the very same.
+    const seen: (string | undefined)[] = [];
+    let failures = 8;
+    rule = ({ streams, tenantId }) => {
+      const isLoss = textsOf([{ streams }]).some((text) => text.includes('missing here'));
+      if (isLoss) seen.push(tenantId);
+      failures -= 1;
+      return failures > 0 ? { ...limited, cause: 'outage' } : delivered;
+    };
+    const log = await begin('1', 8, toTwo);
+    log.gap(100);
+    log.write(numberedFrames('n ', 17, 17));
+    shipper.appended([log.containerId]);
+    await until('all is there', () => isAll(log));
+    assert.deepEqual([...new Set(seen)], ['a']);
   });
 });

@@ -24,6 +24,8 @@ import { hash53 } from '../hash.ts';
 import type { PacingStage, Stage, StageContext, StageState, StatefulStage } from '../stage.ts';
 import { type Bucket, fullBucket, type Rate, takeToken } from './token-bucket.ts';
 
+/** So late may one come back who was told to wait, in seconds. */
+const latenessSeconds = 0.01;
 const dropReason = 'ratelimit_drop_stage';
 /** What is kept of them goes into the memory of each line while others are held. */
 const labelsMax = 1000;
@@ -174,7 +176,9 @@ class PacingLimit implements PacingStage {
   pausedUntilMs(nowMs: number): number {
     const passedMs = Math.max(0, nowMs - (this.#lastMs ?? nowMs));
     const filled = (passedMs / 1000) * this.#rate.perSecond;
-    this.#tokens = Math.min(this.#rate.burst, this.#tokens + filled);
+    // Who is told to wait comes back some milliseconds later: a small burst must not cost the rate.
+    const most = Math.max(this.#rate.burst, this.#rate.perSecond * latenessSeconds);
+    this.#tokens = Math.min(most, this.#tokens + filled);
     this.#lastMs = nowMs;
     const missing = 1 - this.#tokens;
     return missing <= 0 ? 0 : nowMs + (missing / this.#rate.perSecond) * 1000;

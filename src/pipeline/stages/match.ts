@@ -17,10 +17,10 @@
 
 import type { ConfigNode } from '../config-node.ts';
 import type { Entry } from '../entry.ts';
-import { cutLabelValue } from '../labels.ts';
 import { parseSelector, type Selector, SelectorError } from '../logql-selector.ts';
 import type { AnyStage, BranchingStage, StageContext } from '../stage.ts';
 import { readDropReason } from './drop.ts';
+import { extractLabels } from './source.ts';
 
 const optionNames = [
   'selector',
@@ -95,15 +95,7 @@ class KeepBranch implements BranchingStage {
   route(entry: Entry): 'inner' | 'next' {
     if (!this.#selects(entry)) return 'next';
     // As in promtail, where the inner stages are a pipeline: it begins with the labels as values.
-    for (const [name, value] of entry.labels) {
-      if (!isValueOf(name, value, entry)) entry.extracted.set(name, value);
-    }
+    extractLabels(entry);
     return 'inner';
   }
-}
-
-/** Whether the entry has that value already, or a longer one of which the label is what was cut. */
-function isValueOf(name: string, value: string, { extracted }: Entry): boolean {
-  const known = extracted.get(name);
-  return typeof known === 'string' && cutLabelValue(known) === value;
 }

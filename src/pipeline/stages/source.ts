@@ -4,6 +4,8 @@
  */
 import type { ConfigNode } from '../config-node.ts';
 import type { Entry } from '../entry.ts';
+import type { Extracted } from '../extracted.ts';
+import { cutLabelValue } from '../labels.ts';
 
 /** The `source` of a stage; undefined: the line. Fails on an empty name. */
 export function readSource(node: ConfigNode | undefined): string | undefined {
@@ -28,6 +30,12 @@ export function textFrom(entry: Entry, source: string | undefined): string | und
  */
 export function extractLabels({ labels, extracted }: Entry): void {
   for (const [name, value] of labels) {
-    if (extracted.get(name) !== value) extracted.set(name, value);
+    if (!isValueOf(name, value, extracted)) extracted.set(name, value);
   }
+}
+
+/** Whether that value is there already, or a longer one of which the label is what was cut. */
+function isValueOf(name: string, value: string, extracted: Extracted): boolean {
+  const known = extracted.get(name);
+  return typeof known === 'string' && cutLabelValue(known) === value;
 }

@@ -87,6 +87,19 @@ test('limit without drop lets all lines pass, and says when the next one is welc
   assert.equal(limit.pipeline.pausedUntilMs(500), 700);
 });
 
+test('limit without drop keeps to its rate with any burst, though who waits comes back late', () => {
+  const limit = compilePipeline('- limit: { rate: 1000, burst: 1 }');
+  let passed = 0;
+  // Somebody looks each 5 ms, for a second.
+  for (let nowMs = 1000; nowMs < 2000; nowMs += 5) {
+    while (limit.pipeline.pausedUntilMs(nowMs) <= nowMs) {
+      runThrough(limit, ['a']);
+      passed += 1;
+    }
+  }
+  assert.ok(passed > 950 && passed < 1020, `${passed} lines`);
+});
+
 test('wrong configurations of limit are refused', () => {
   const rows: [string, string][] = [
     ['', 'limit needs rate'],
