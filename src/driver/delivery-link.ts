@@ -64,7 +64,7 @@ export class DeliveryLink implements ContainersHooks {
       // a file come back or be mended.
       const isWrong = error instanceof DriverError && error.code === 'invalid_option';
       // Not all containers at the same instant: planning takes time on this thread.
-      if (!isWrong) this.#planAgain(stream, token, retryMs * (1 + Math.random()));
+      if (!isWrong) this.#planAgain(stream, token, retryMs * (0.5 + Math.random() / 2));
     });
   }
 
