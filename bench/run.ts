@@ -158,7 +158,7 @@ try {
   const captureLong = await median('megabytesPerSecond', 3, 'capture.ts', '1000', '2000');
   const deliveries: Result[] = [];
   for (const endpoints of ['1', '2', '4']) {
-    const args = ['100', '3000000', '1', endpoints];
+    const args = ['100', '6000000', '1', endpoints];
     deliveries.push(await median('linesPerSecond', 3, 'delivery.ts', ...args));
   }
   const pipelines = await measure<PipelineFigures>('pipeline.ts', '300000', '3');
