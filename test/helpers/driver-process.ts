@@ -13,6 +13,9 @@ import { containerDirectory, recoverTail } from '../../src/wal/index.ts';
 import { type ApiAnswer, callPlugin, FakeFifo, newId, startLoggingBody } from './fake-dockerd.ts';
 
 const mainPath = `${import.meta.dirname}/../../src/main.ts`;
+/** As config.json has them: memory is to be that of the plugin. */
+const nodeFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'];
+
 /** A machine that is busy with other tests needs long for it. */
 const startMsMax = 30_000;
 
@@ -57,7 +60,7 @@ export class DriverProcess {
 
   /** Starts the process and does not wait. */
   spawn(env: Record<string, string> = {}): ChildProcess {
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', mainPath], {
+    const child = spawn(process.execPath, [...nodeFlags, mainPath], {
       env: { PATH: process.env['PATH'], ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
