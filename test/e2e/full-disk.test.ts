@@ -18,7 +18,7 @@ const diskBytes = 256 * mib;
 const lines = 500_000;
 const metrics = { port: 9417 };
 /** `docker stop` and `rm` beyond a container's own grace time. */
-const atOnceMs = 8000;
+const atOnceMs = 4000;
 
 /** Prints numbered lines of about 900 bytes that hardly compress, as fast as it is let. */
 function printNoise(count: number): string[] {

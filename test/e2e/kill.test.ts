@@ -84,8 +84,8 @@ describe('a plugin that dies and comes back', () => {
         plugin.kill(pid);
         pid = await plugin.restarted(pid);
       }
-      // It comes back by itself: to be given up more often than not would be no slow machine.
-      assert.ok(plugin.givenUp <= 15, `dockerd gave the plugin up ${plugin.givenUp} times`);
+      // It comes back by itself; more than a few would be no slow machine.
+      assert.ok(plugin.givenUp <= 3, `dockerd gave the plugin up ${plugin.givenUp} times`);
       await setTimeout(500);
     });
   });

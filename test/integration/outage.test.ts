@@ -18,7 +18,7 @@ const user = 'shop-user';
 const password = 'Tr0ub4dor&3 @home';
 const basicToken = Buffer.from(`${user}:${password}`).toString('base64');
 /** Whoever waits for an endpoint waits longer: a push takes `pushMsMax` to fail in these tests. */
-const atOnceMs = 3500;
+const atOnceMs = 2000;
 const pushMsMax = 4000;
 
 type Mode = LokiDouble['mode'];
