@@ -31,9 +31,10 @@ test('a run that relabelling drops ships no line about its losses either', () =>
   const target = targetOf(10_000);
   writer.target = target;
   append(writer, 'one', 10);
-  writer.appendLoss(1_700_000_001, 0, 20, Buffer.from('lost here'));
+  assert.ok(writer.appendLoss(1_700_000_001, 0, 20, Buffer.from('lost here')));
   append(writer, 'two', 110);
-  writer.appendLoss(1_700_000_002, 0, 120, Buffer.from('lost there'));
+  const isTold = writer.appendLoss(1_700_000_002, 0, 120, Buffer.from('lost there'));
+  assert.equal(isTold, false);
   const texts = decodePush(target.push.encode()).flatMap(({ entries }) =>
     entries.map((entry) => entry.line.toString()),
   );
