@@ -76,9 +76,14 @@ export function lossOfRemark(record: GapRecord, ordinal: number): Loss {
   return { reason, bytes, frames, lines, afterNs, atMs, ordinalBehind: ordinal };
 }
 
-/** What the reader found missing. */
+/**
+ * What the reader found missing. What stood before may be given up by now, and its frames with
+ * it: those that this reader has are not missing.
+ */
 export function lossOfFound(gap: Readonly<FoundGap>, ordinal: number): Loss {
-  const { reason, fromLsn, toLsn, frames, afterNs } = gap;
+  const { reason, fromLsn, toLsn, afterNs } = gap;
+  const framesMax = Math.max(0, (gap.ordinalBehind ?? Number.POSITIVE_INFINITY) - ordinal);
+  const frames = gap.frames === undefined ? undefined : Math.min(gap.frames, framesMax);
   return {
     reason,
     bytes: toLsn - fromLsn,

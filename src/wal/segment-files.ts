@@ -3,7 +3,6 @@
  * goes first. So descriptors follow a setting, not the number of containers.
  */
 import type { FileSystem } from '../base/file-system.ts';
-import { sealedName } from './catalog.ts';
 import { SegmentFile } from './segment-file.ts';
 
 /** See the module comment. */
@@ -44,15 +43,12 @@ export class SegmentFiles {
    * from the segment before it must see what stands there now.
    */
   openFresh(directory: string, sequence: number, containerId: string): SegmentFile | undefined {
-    const held = this.#files.get(`${directory}/${sequence}`);
-    const sealedPath = `${directory}/${sealedName(sequence)}`;
-    if (
-      held !== undefined &&
-      !held.file.isSealed &&
-      this.#disk.statSync(sealedPath) !== undefined
-    ) {
-      this.close(directory, sequence);
-    }
+    const held = this.#files.get(`${directory}/${sequence}`)?.file;
+    if (held === undefined) return this.open(directory, sequence, containerId);
+    const now = SegmentFile.open(this.#disk, directory, sequence, containerId);
+    const isOther = now !== undefined && now.header.salt !== held.header.salt;
+    now?.close();
+    if (isOther) this.close(directory, sequence);
     return this.open(directory, sequence, containerId);
   }
 

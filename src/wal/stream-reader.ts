@@ -28,6 +28,8 @@ export interface FoundGap {
   reason: GapReason;
   /** Frames lost, counted by what stands before and behind; undefined at the end of the stream. */
   frames?: number;
+  /** How many frames end before what stands behind, with one that is cut; likewise. */
+  ordinalBehind?: number;
   /** Unix nanoseconds, in decimal, of the last frame before the gap; undefined when there is none. */
   afterNs?: string;
 }
@@ -195,10 +197,13 @@ export class StreamReader {
   #enterNextSegment(committedLsn: number, reason: GapReason): boolean {
     const { directory, files } = this.#options;
     const after = this.#place.sequence;
-    const first = this.#nextSegment(after);
-    if (!this.#isAdjacent(first.next) && this.#isElsewhere(after)) return false;
-    // Looking elsewhere opens files, and where few may be open it closes the one that was found.
-    const { next, isHurt } = this.#nextSegment(after);
+    let found = this.#nextSegment(after);
+    if (!this.#isAdjacent(found.next)) {
+      if (this.#isElsewhere(after)) return false;
+      // Looking elsewhere opens files, and where few may be open it closes the one that was found.
+      found = this.#nextSegment(after);
+    }
+    const { next, isHurt } = found;
     // What was in hand may be unlinked: whoever holds it open keeps its space.
     if (next !== undefined) {
       if (after !== next.sequence) files.close(directory, after);
@@ -261,6 +266,7 @@ export class StreamReader {
     if (before !== undefined && before.maxNs > 0n) gap.afterNs = before.maxNs.toString();
     if (behind !== undefined && before !== undefined && toLsn <= committedLsn) {
       gap.frames = Math.max(0, behind.ordinal - before.ordinal) + behind.cut;
+      gap.ordinalBehind = behind.ordinal + behind.cut;
     }
     this.#gap = gap;
     this.#lsn = gap.toLsn;

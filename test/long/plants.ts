@@ -138,6 +138,21 @@ const delivery: readonly Plant[] = [
     tests: ['test/shipper/gaps.test.ts'],
   },
   {
+    bug: 'a reader that found its next segment looks for it again, and finds it given up',
+    file: 'src/wal/stream-reader.ts',
+    find: 'if (!this.#isAdjacent(found.next)) {\n      if (this.#isElsewhere(after)) return false;',
+    replace:
+      '{\n      if (!this.#isAdjacent(found.next) && this.#isElsewhere(after)) return false;',
+    tests: ['test/wal/tombstone.test.ts'],
+  },
+  {
+    bug: 'a reader goes on in a sealed file in whose place the word of its loss stands',
+    file: 'src/wal/segment-files.ts',
+    find: 'now.header.salt !== held.header.salt',
+    replace: '!held.isSealed && now.header.salt !== held.header.salt',
+    tests: ['test/wal/tombstone.test.ts'],
+  },
+  {
     bug: 'a batch is sent before the one with earlier lines of the same container has its answer',
     file: 'src/shipper/held-batches.ts',
     find: "batch.state === 'waiting' && batch.blockedBy.size === 0",

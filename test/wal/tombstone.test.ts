@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, it } from 'node:test';
+import { nodeFileSystem } from '../../src/base/file-system.ts';
 import { createFrameView, decodeFrame } from '../../src/frame/frame-decoder.ts';
 import { FrameSplitter } from '../../src/frame/frame-splitter.ts';
 import {
@@ -9,10 +10,12 @@ import {
   evictSegment,
   listSegmentFacts,
   SegmentFiles,
+  StreamReader,
   sealSegment,
 } from '../../src/wal/index.ts';
 import { type DiskCall, FaultyDisk } from '../helpers/faulty-disk.ts';
 import { textFrame } from '../helpers/frames.ts';
+import { meddledDisk } from '../helpers/meddled-disk.ts';
 import { StreamBench } from '../helpers/stream-bench.ts';
 
 /** Frames in blocks and segments that do not care where frames end. */
@@ -103,20 +106,27 @@ function filesOf(bench: StreamBench): string[] {
 }
 
 describe('giving up segments', () => {
-  it('is exact for who has a segment open that was given up before the one in front of it', () => {
-    for (let sequence = 1; sequence <= 8; sequence += 1) {
-      using bench = new StreamBench();
-      fill(bench, 800);
-      const files = new SegmentFiles(bench.disk, 100);
-      assert.equal(read(bench, 0, files).lines.length, 800);
-      // The first was being sealed when the second had to go.
-      for (const given of [sequence + 1, sequence]) evict(bench, given);
-      files.close(bench.directory, sequence);
-      const { lines, gaps } = read(bench, 0, files);
-      const told = gaps.reduce((sum, { frames = 0 }) => sum + frames, 0);
-      assert.equal(lines.length + told, 800, `segment ${sequence}`);
-    }
-  });
+  for (const isSealed of [false, true]) {
+    const form = isSealed ? 'sealed' : 'raw';
+    it(`is exact for who has a segment open that went before the one in front of it, ${form}`, () => {
+      for (let sequence = 1; sequence <= 5; sequence += 1) {
+        using bench = new StreamBench();
+        fill(bench, 800);
+        const { disk, directory, containerId } = bench;
+        const request = { directory, containerId, sequence: sequence + 1, level: 1 } as const;
+        if (isSealed) sealSegment(disk, request);
+        const files = new SegmentFiles(disk, 100);
+        // As a search among the segments leaves it.
+        assert.ok(files.open(directory, sequence + 1, containerId));
+        // The first was being sealed when the second had to go.
+        for (const given of [sequence + 1, sequence]) evict(bench, given);
+        const { lines, gaps } = read(bench, 0, files);
+        const told = gaps.reduce((sum, { frames = 0 }) => sum + frames, 0);
+        files.closeDirectory(directory);
+        assert.equal(lines.length + told, 800, `segment ${sequence}`);
+      }
+    });
+  }
 
   for (const isSealed of [false, true]) {
     const form = isSealed ? 'sealed' : 'raw';
@@ -248,6 +258,31 @@ describe('giving up segments', () => {
       assert.equal(reader.header.lsn + reader.header.lsnSpan, facts[4]?.baseLsn);
       files.closeDirectory(bench.directory);
     });
+
+  it('is found by a reader at whatever call of the disk the segments in front of it go', () => {
+    let calls = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < calls; at += 1) {
+      using bench = new StreamBench();
+      fill(bench, 800);
+      const facts = listSegmentFacts(bench.disk, bench.directory, bench.containerId);
+      calls = 0;
+      const disk = meddledDisk(nodeFileSystem, (call) => {
+        calls = call + 1;
+        if (call === at) for (const { sequence } of facts.slice(0, 4)) evict(bench, sequence);
+      });
+      const files = new SegmentFiles(disk, 2);
+      const { directory, containerId, committed } = bench;
+      const reader = new StreamReader({ disk, directory, containerId, files });
+      // It ends what it has of the second when that goes, with those around it.
+      reader.seek((facts[1]?.baseLsn ?? 0) + 1500);
+      for (let met = reader.next(committed.read()); met !== 'idle'; ) {
+        assert.equal(met, 'block', `${reader.gap?.reason} at call ${at}`);
+        met = reader.next(committed.read());
+      }
+      files.closeDirectory(directory);
+      assert.ok(calls > 20, `only ${calls} calls`);
+    }
+  });
 
   it('is looked for in vain, however few files may be open, before a segment is called missing', () => {
     for (const openMax of [1, 2, 3]) {
