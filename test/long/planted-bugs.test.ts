@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Plant, plants } from './plants.ts';
+import { misfit, type Plant, plants } from './plants.ts';
 
 const top = path.resolve(import.meta.dirname, '../..');
 const copied = ['src', 'test', 'docs', 'package.json', 'tsconfig.json'];
@@ -65,14 +65,6 @@ function failedTests(output: string): string[] {
     .map(([, name = '']) => name.replaceAll('\\', ''));
 }
 
-/** Why the table does not fit the code any more; undefined where it does. */
-function misfit({ bug, file, find, replace }: Plant, text: string): string | undefined {
-  if (find === replace) return `plant '${bug}' changes nothing`;
-  const times = text.split(find).length - 1;
-  if (times === 1) return undefined;
-  return `plant '${bug}': its text is in ${file} ${times} times, not once:\n${find}`;
-}
-
 describe('planted bugs', () => {
   // All from one moment, though somebody may be at work on the tree.
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-plants-'));
@@ -111,14 +103,6 @@ describe('planted bugs', () => {
     fs.writeFileSync(at, text.split(plant.find).join(plant.replace));
     return directory;
   }
-
-  it('have their place in the code, each once', () => {
-    const misfits = plants.flatMap((plant) => {
-      const text = fs.readFileSync(`${soundTree}/${plant.file}`, 'utf8');
-      return misfit(plant, text) ?? [];
-    });
-    assert.equal(misfits.length, 0, `bring test/long/plants.ts up to date:\n${misfits.join('\n')}`);
-  });
 
   describe('the tests without any', atOnce, () => {
     for (const file of new Set(plants.flatMap(({ tests }) => tests))) {
