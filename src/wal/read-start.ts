@@ -37,6 +37,9 @@ interface BlockPlace {
   offset: number;
 }
 
+/** So often a search is begun anew because segments went while it looked at them. */
+const searchesMax = 4;
+
 /**
  * A position on the edge of a frame at or before all that is wanted; 0 when nothing is held.
  * With `lines` and `sinceNs`, the later of the two.
@@ -47,8 +50,21 @@ export function findReadStart(
   containerId: string,
   from: ReadFrom,
 ): number {
-  const searched = { disk, directory, containerId, sequences: listSegments(disk, directory) };
-  const { lines, sinceNs, endLsn = Number.POSITIVE_INFINITY } = from;
+  for (let searches = 1; ; searches += 1) {
+    const sequences = listSegments(disk, directory);
+    const searched = { disk, directory, containerId, sequences };
+    // Where segments go all the time, all that there is.
+    const lsn = startIn(searched, searches < searchesMax ? from : {});
+    // What was given up meanwhile stands in a file that may have been passed already.
+    const now = new Set(listSegments(disk, directory));
+    if (searches === searchesMax || sequences.every((sequence) => now.has(sequence))) return lsn;
+  }
+}
+
+function startIn(
+  searched: Searched,
+  { lines, sinceNs, endLsn = Number.POSITIVE_INFINITY }: ReadFrom,
+): number {
   const starts = [firstEdge(searched)];
   if (sinceNs !== undefined) starts.push(sinceStart(searched, sinceNs));
   if (lines !== undefined) starts.push(tailStart(searched, lines, endLsn));
@@ -196,6 +212,8 @@ interface Passed {
   edge: number | undefined;
   /** Whether a piece of a long line was met. */
   hasPieces: boolean;
+  /** Whether anything with a position was met. */
+  hasSpan: boolean;
 }
 
 /**
@@ -203,7 +221,13 @@ interface Passed {
  * line's length before that: a line that is wanted may begin there.
  */
 function tailStart(searched: Searched, lines: number, endLsn: number): number | undefined {
-  const passed: Passed = { lines: 0, roomBytes: 0, edge: undefined, hasPieces: false };
+  const passed: Passed = {
+    lines: 0,
+    roomBytes: 0,
+    edge: undefined,
+    hasPieces: false,
+    hasSpan: false,
+  };
   for (let at = searched.sequences.length - 1; at >= 0; at -= 1) {
     const isDone = inFile(searched, at, (file) => {
       for (const { header } of blocksBackwards(file)) {
@@ -219,8 +243,10 @@ function tailStart(searched: Searched, lines: number, endLsn: number): number | 
 
 /** Takes one more block into account. Returns whether to go no further back. */
 function isFar(passed: Passed, header: Readonly<BlockHeader>, lines: number): boolean {
-  // Of a line that is told of a gap nobody knows how many it takes the place of: it is one.
-  if (header.type === blockType.gap) passed.lines += 1;
+  passed.hasSpan ||= header.lsnSpan > 0;
+  // Of a line that is told of a gap nobody knows how many it takes the place of: it is one. The
+  // word of a loss behind the last byte is read only when the next byte is.
+  if (header.type === blockType.gap && passed.hasSpan) passed.lines += 1;
   if (isStreamBytes(header)) {
     passed.lines += header.lines;
     if ((header.flags & blockFlag.hasPartial) !== 0) passed.hasPieces = true;

@@ -141,8 +141,9 @@ describe('an endpoint that does not take logs', () => {
     for (const container of ['blocker', 'refused', 'good']) assertAll(ill, container);
     // Found by halves and kept once each; the endpoint was asked for each of them more than once.
     assert.deepEqual(Object.keys(ill.counts().rejected), ['greater_than_max_sample_age']);
-    assert.match(driver.output, /"rejectedEntries":20,.*refused entries of a batch/);
-    assert.doesNotMatch(driver.output, /"rejectedEntries":2[1-9]/);
+    // Said once a minute, of one batch: a slow machine sends them in more than one.
+    const said = /"rejectedEntries":(\d+),.*refused entries of a batch/.exec(driver.output);
+    assert.ok(said !== null && Number(said[1]) <= 20, driver.output);
     const files = fs.readdirSync(`${driver.walDir}/rejected`);
     const kept = files.flatMap((name) =>
       fs.readFileSync(`${driver.walDir}/rejected/${name}`, 'utf8').split('\n'),

@@ -9,7 +9,15 @@ import { SegmentFile } from '../../src/wal/segment-file.ts';
 import { FaultyDisk } from '../helpers/faulty-disk.ts';
 import type { TestFrame } from '../helpers/frames.ts';
 import { HistoryLog } from '../helpers/history-log.ts';
-import { anyHurts, anyLog, anyWholeLog, hurt, writeLog } from '../helpers/history-plan.ts';
+import {
+  anyHurts,
+  anyLog,
+  anyWholeLog,
+  hurt,
+  type LogPlan,
+  writeLog,
+} from '../helpers/history-plan.ts';
+import { meddledDisk } from '../helpers/meddled-disk.ts';
 import { MemoryDisk } from '../helpers/memory-disk.ts';
 import { temporaryDirectory } from '../helpers/stream-bench.ts';
 
@@ -57,6 +65,22 @@ const anyFrom: fc.Arbitrary<From> = fc.record({
   ),
 });
 
+/** The word of a loss behind the last byte is not read yet, and so is none of the last lines. */
+const lateWord: [LogPlan, From[]] = [
+  {
+    segmentBytesMax: 300,
+    blockSizes: [1],
+    steps: [
+      { do: 'frame', source: 'stdout', kind: 'whole', bytes: 0, stepNs: 0 },
+      { do: 'frame', source: 'stdout', kind: 'whole', bytes: 126, stepNs: 0 },
+      { do: 'word', keepBytes: 0 },
+    ],
+    fates: ['sealed'],
+    removedShare: 0,
+  },
+  [{ lines: 2 }],
+];
+
 test('begins on the edge of a frame, and behind nothing that is wanted', () => {
   fc.assert(
     fc.property(anyWholeLog, fc.array(anyFrom, { minLength: 1, maxLength: 8 }), (plan, asked) => {
@@ -69,7 +93,7 @@ test('begins on the edge of a frame, and behind nothing that is wanted', () => {
         }
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [lateWord] },
   );
 });
 
@@ -349,5 +373,25 @@ test('throws what the disk throws, and leaves no file open', () => {
       assert.equal(disk.openPaths.size, 0, call);
       disk.heal();
     }
+  }
+});
+
+test('never begins behind what is wanted, at whatever call of it segments are given up', () => {
+  let calls = Number.POSITIVE_INFINITY;
+  for (let at = 0; at < calls; at += 1) {
+    const log = new HistoryLog(600);
+    for (let n = 0; n < 400; n += 1) log.frame(whole(`n ${n}`, BigInt(n)));
+    log.flush([100]);
+    const given = log.complete.slice(0, 5);
+    calls = 0;
+    const disk = meddledDisk(log.disk, (call) => {
+      calls = call + 1;
+      if (call === at) for (const sequence of given) log.evict(sequence);
+    });
+    // A line in the fourth of them.
+    const sinceNs = timeNano + 60n;
+    const [wanted = -1] = wantedOf(log, { sinceNs });
+    const start = findReadStart(disk, log.directory, log.containerId, { sinceNs });
+    assert.ok(start <= wanted, `${start} at call ${at}, and ${wanted} is wanted`);
   }
 });
