@@ -63,7 +63,7 @@ export class ContainerLog implements KeptContainer {
   starts = 0;
   /** One of its segments is being sealed: its directory must stay for now. */
   isSealing = false;
-  state: 'kept' | 'releasing' = 'kept';
+  state: KeptContainer['state'] = 'kept';
   #acknowledged: Acknowledged = { lsn: 0, ordinal: 0, durableLsn: 0 };
 
   constructor(parts: ContainerLogParts) {

@@ -25,6 +25,8 @@ export interface KeptContainer {
   readonly durableLsn: number;
   /** Observed time at which its last FIFO ended; undefined while it runs. */
   readonly endedAtMs: number | undefined;
+  /** Whether its directory goes in a moment: nothing is begun in it any more. */
+  readonly state: 'kept' | 'releasing';
   /** Set while one of its segments is being sealed. */
   isSealing: boolean;
 }

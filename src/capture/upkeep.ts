@@ -249,7 +249,7 @@ export class Upkeep {
     if (this.#sealing !== undefined) return;
     const container = this.#find(containerId);
     const key = `${containerId}/${sequence}`;
-    if (container === undefined) return;
+    if (container === undefined || container.state === 'releasing') return;
     if ((this.#sealRetryAtMs.get(key) ?? 0) > performance.now()) return;
     this.#sealing = { containerId, sequence };
     container.isSealing = true;

@@ -36,8 +36,8 @@ export interface LineHandler {
   onWhole(bytes: Uint8Array, start: number, end: number, view: Readonly<FrameView>): boolean;
   /** A line, or a part of one, put together from pieces. */
   onJoined(line: Readonly<OpenLine>, end: LineEnd): void;
-  /** A line that stands for lost ones. */
-  onGap(seconds: number, nanos: number, text: string): void;
+  /** A line that stands for lost ones; `isRange`: whether the log keeps their place. */
+  onGap(seconds: number, nanos: number, text: string, isRange: boolean): void;
   /** Whether the scan is to end: asked behind each piece of a line. */
   readonly isOver?: boolean;
 }
@@ -130,7 +130,7 @@ export class LineScan implements FrameHandler {
     const { sequence } = this.#reader.nextPlace;
     const wasLetGo = gap.reason === 'missing' && !hasSegmentBefore(disk, directory, sequence);
     const loss = lossOfFound(gap, this.#ordinal.value);
-    this.#tell(wasLetGo ? { ...loss, reason: 'let-go' } : loss);
+    this.#tell(wasLetGo ? { ...loss, reason: 'let-go' } : loss, false);
   }
 
   /** Returns false when the handler wants no more. */
@@ -168,11 +168,11 @@ export class LineScan implements FrameHandler {
     if (header.lsnSpan > 0) {
       this.#cut(endLsn);
       // Of a range that was given up after a part of it was read, only the rest is missing here.
-      this.#tell(lossOfRange(header, gap, reached));
-    } else if (gap !== undefined) this.#tell(lossOfRemark(gap, reached.ordinal));
+      this.#tell(lossOfRange(header, gap, reached), true);
+    } else if (gap !== undefined) this.#tell(lossOfRemark(gap, reached.ordinal), false);
   }
 
-  #tell(loss: Loss): void {
+  #tell(loss: Loss, isRange: boolean): void {
     this.#ordinal.value = loss.ordinalBehind;
     const hasLast = this.#lastSeconds > 0 || this.#lastNanos > 0;
     const lastFrameNs = hasLast
@@ -180,7 +180,8 @@ export class LineScan implements FrameHandler {
       : undefined;
     const timeNs = gapTimeNs({ ...loss, lastFrameNs }, Date.now());
     const seconds = Number(timeNs / 1_000_000_000n);
-    this.#options.handler.onGap(seconds, Number(timeNs % 1_000_000_000n), gapLine(loss));
+    const nanos = Number(timeNs % 1_000_000_000n);
+    this.#options.handler.onGap(seconds, nanos, gapLine(loss), isRange);
   }
 
   #cut(lsn: number): void {

@@ -4,7 +4,8 @@
  * its memory depends neither on the log nor on how slowly its client reads.
  *
  * `tail` counts whole lines of the log; `since` and `until` then choose among those, in the order
- * in which json-file does it: the first line after `until` ends the answer.
+ * in which json-file does it: the first line after `until` ends the answer. A loss has the time
+ * at which it begins, and may reach into what is wanted: one right before that is told, too.
  */
 import type { FrameView } from '../frame/frame-decoder.ts';
 import type { LineEnd, OpenLine } from '../frame/partial-joiner.ts';
@@ -22,6 +23,14 @@ interface Moment {
   seconds: number;
   nanos: number;
 }
+
+/** The word of a loss, and when that was. */
+interface Told extends Moment {
+  text: string;
+}
+
+/** Of losses one behind the other so many are kept while nothing wanted has come. */
+const earlierMax = 100;
 
 /** While following: a line without an end is shown as far as it is after this time. */
 const openLineMs = 50;
@@ -41,6 +50,8 @@ export class LogReader implements LineHandler {
   #skip = 0;
   /** Words of losses that were among the counted lines. */
   #gapsCounted: ReadonlySet<string> = new Set();
+  /** Words of losses from before `since` with no line behind them yet. */
+  #earlier: string[] = [];
   #isOver = false;
   /** Only what open lines have is still to be shown. */
   #isLast = false;
@@ -153,7 +164,11 @@ export class LogReader implements LineHandler {
       this.#skip -= 1;
       return true;
     }
-    if (this.#since !== undefined && isBefore(view, this.#since)) return true;
+    if (this.#since !== undefined && isBefore(view, this.#since)) {
+      this.#earlier = [];
+      return true;
+    }
+    this.#tellEarlier();
     if (this.#until !== undefined && isBefore(this.#until, view)) {
       this.#isOver = true;
       return false;
@@ -174,7 +189,11 @@ export class LogReader implements LineHandler {
       if (end !== 'continued') this.#skip -= 1;
       return;
     }
-    if (this.#since !== undefined && isBefore(line, this.#since)) return;
+    if (this.#since !== undefined && isBefore(line, this.#since)) {
+      this.#earlier = [];
+      return;
+    }
+    this.#tellEarlier();
     if (this.#until !== undefined && isBefore(this.#until, line)) {
       this.#isOver = true;
       return;
@@ -186,7 +205,7 @@ export class LogReader implements LineHandler {
     this.#isMidLine[isStderr ? 1 : 0] = !isEnded;
   }
 
-  onGap(seconds: number, nanos: number, text: string): void {
+  onGap(seconds: number, nanos: number, text: string, isRange: boolean): void {
     if (this.#isOver) return;
     // One that was not there when lines were counted stands for lines that were to be left out.
     if (this.#skip > 0 && !this.#gapsCounted.has(text)) this.#skip = 0;
@@ -194,9 +213,25 @@ export class LogReader implements LineHandler {
       this.#skip -= 1;
       return;
     }
-    const moment = { seconds, nanos };
-    if (this.#since !== undefined && isBefore(moment, this.#since)) return;
-    if (this.#until !== undefined && isBefore(this.#until, moment)) return;
+    const told = { seconds, nanos, text };
+    if (this.#since !== undefined && isBefore(told, this.#since)) {
+      if (isRange && this.#earlier.length < earlierMax) this.#earlier.push(text);
+      return;
+    }
+    this.#tellEarlier();
+    this.#tell(told);
+  }
+
+  /** With the time from which on lines are wanted: dockerd leaves out what is earlier. */
+  #tellEarlier(): void {
+    if (this.#earlier.length === 0 || this.#since === undefined) return;
+    for (const text of this.#earlier) this.#tell({ ...this.#since, text });
+    this.#earlier = [];
+  }
+
+  #tell(told: Told): void {
+    if (this.#until !== undefined && isBefore(this.#until, told)) return;
+    const { seconds, nanos, text } = told;
     const line = Buffer.from(`${this.#isMidLine[1] ? '\n' : ''}${text}`, 'utf8');
     this.#out?.line(true, seconds, nanos, line, 0, line.length, true);
     this.#isMidLine[1] = false;

@@ -136,15 +136,23 @@ function edgeBefore(searched: Searched, place: BlockPlace): number | undefined {
 }
 
 /**
- * Before the first block in which a frame of that time or later ends. Times need not be in
- * order, so no search by halves: but the index of a sealed segment is one read.
+ * Before the first block in which a frame of that time or later ends, and before the losses right
+ * in front of it. Times need not be in order, so no search by halves: but the index of a sealed
+ * segment is one read.
  */
 function sinceStart(searched: Searched, sinceNs: bigint): number | undefined {
   const header = createBlockHeader();
-  const search = { header, sinceNs, hasFrames: false };
+  const search: SinceSearch = {
+    header,
+    sinceNs,
+    hasFrames: false,
+    lossAt: undefined,
+    linesBehind: 0,
+  };
   for (let at = 0; at < searched.sequences.length; at += 1) {
-    const offset = inFile(searched, at, (file) => firstSince(file, search));
+    const offset = inFile(searched, at, (file) => firstSince(file, at, search));
     if (offset === undefined) continue;
+    if (search.lossAt !== undefined) return edgeBefore(searched, search.lossAt);
     const isWhole = !isStreamBytes(header) || (header.flags & blockFlag.startsOnFrame) !== 0;
     const edge = isWhole ? edgeOf(header) : undefined;
     return edge ?? edgeBefore(searched, { at, offset });
@@ -162,19 +170,31 @@ interface SinceSearch {
   readonly sinceNs: bigint;
   /** Whether a frame ends in what was passed: all of those are earlier. */
   hasFrames: boolean;
+  /** The first loss with a range behind the last line that was passed. */
+  lossAt: BlockPlace | undefined;
+  /** Lines that end behind it; the first may be one whose beginning is lost. */
+  linesBehind: number;
 }
 
 /** What is known of a block by its header or by an index. */
-type KnownBlock = Pick<BlockHeader, 'type' | 'frames' | 'maxNs'> & { offset: number };
+type KnownBlock = Pick<BlockHeader, 'type' | 'frames' | 'lines' | 'maxNs'> & { offset: number };
 
 /** Fills the search's header with that of the block found, and returns its offset. */
-function firstSince(file: SegmentFile, search: SinceSearch): number | undefined {
-  for (const { offset, type, frames, maxNs } of knownBlocksOf(file)) {
-    const isGap = type === blockType.gap;
-    if (isGap && isToldSince(file, offset, search)) return offset;
+function firstSince(file: SegmentFile, at: number, search: SinceSearch): number | undefined {
+  for (const { offset, type, frames, lines, maxNs } of knownBlocksOf(file)) {
+    if (type === blockType.gap) {
+      if (isToldSince(file, offset, search)) return offset;
+      // It begins before that time and may reach into it.
+      if (search.header.lsnSpan > 0) {
+        search.lossAt ??= { at, offset };
+        search.linesBehind = 0;
+      }
+    }
     const isLate = frames > 0 && maxNs >= search.sinceNs;
     if (isLate && file.readHeader(offset, search.header)) return offset;
     if (frames > 0) search.hasFrames = true;
+    search.linesBehind += lines;
+    if (search.linesBehind > 1) search.lossAt = undefined;
   }
   return undefined;
 }
@@ -186,8 +206,8 @@ function* knownBlocksOf(file: SegmentFile): Generator<KnownBlock> {
     return;
   }
   for (const { header, offset } of blocksOf(file)) {
-    const { type, frames, maxNs } = header;
-    yield { type, frames, maxNs, offset };
+    const { type, frames, lines, maxNs } = header;
+    yield { type, frames, lines, maxNs, offset };
   }
 }
 

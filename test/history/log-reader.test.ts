@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import * as fc from 'fast-check';
-import type { ExpectedLine, HistoryLog } from '../helpers/history-log.ts';
+import { type ExpectedLine, HistoryLog } from '../helpers/history-log.ts';
 import {
   anyHurts,
   anyLog,
@@ -70,10 +70,25 @@ function expectedComparable(line: ExpectedLine): string {
   return `${source} ${timeNano} ${isGap ? `gap ${text}` : JSON.stringify(text)}`;
 }
 
+/** Reasons of losses of which only a reader tells. */
+const foundReasons = ['damage', 'missing', 'let-go'];
+
 /** What is chosen of all lines: the last ones, from a time on, up to the first one behind a time. */
 function chosen(all: readonly ReadLine[], { tail, sinceNs, untilNs }: Query): ReadLine[] {
   const last = tail === undefined ? all : tail === 0 ? [] : all.slice(-tail);
-  const since = last.filter(({ timeNano }) => sinceNs === undefined || timeNano >= sinceNs);
+  let isWanted = false;
+  const since = last.toReversed().flatMap((line) => {
+    const { timeNano, gap, text } = line;
+    // The log keeps its place; a word alone, of bytes that stood before it, has none.
+    const isKept = gap !== undefined && !foundReasons.includes(gap);
+    const isRange = isKept && !text.includes('size unknown');
+    const isLate = sinceNs === undefined || timeNano >= sinceNs;
+    if (isLate || gap === undefined) isWanted = isLate;
+    // A loss right before what is wanted may be of what is wanted.
+    const isEarly = !isLate && isRange && isWanted;
+    return isLate ? [line] : isEarly ? [{ ...line, timeNano: sinceNs }] : [];
+  });
+  since.reverse();
   const isLate = ({ timeNano }: ReadLine): boolean => untilNs !== undefined && timeNano > untilNs;
   const end = since.findIndex((line) => line.gap === undefined && isLate(line));
   return since.slice(0, end < 0 ? since.length : end).filter((line) => !isLate(line));
@@ -94,7 +109,13 @@ function withoutFirst(lines: readonly ReadLine[], keep: 'undated' | 'none'): Rea
 }
 
 /** Checks an answer; behind `until` the open lines may follow, as far as they had come. */
-function check(log: HistoryLog, all: readonly ReadLine[], query: Query, what: string): void {
+function check(
+  log: HistoryLog,
+  all: readonly ReadLine[],
+  query: Query,
+  what: string,
+  isDamaged = false,
+): void {
   let got = readLog(log, query);
   let expected = chosen(all, query);
   const { tail, sinceNs, untilNs } = query;
@@ -103,6 +124,13 @@ function check(log: HistoryLog, all: readonly ReadLine[], query: Query, what: st
     const keep = sinceNs === undefined && untilNs === undefined ? 'undated' : 'none';
     got = withoutFirst(got, keep);
     expected = withoutFirst(expected, keep);
+  }
+  if (isDamaged && sinceNs !== undefined) {
+    // What damage hides, only who reads it knows: whether the line before is one that is wanted.
+    const isEarly = ({ gap, timeNano }: ReadLine): boolean =>
+      gap !== undefined && timeNano === sinceNs;
+    got = got.filter((line) => !isEarly(line));
+    expected = expected.filter((line) => !isEarly(line));
   }
   const extra = got.slice(expected.length);
   assert.deepEqual(got.slice(0, expected.length).map(comparable), expected.map(comparable), what);
@@ -168,9 +196,39 @@ test('they do so in a damaged log, and no damage makes a reader throw or loop', 
         const log = writeLog(plan);
         hurt(log, hurts);
         const all = readLog(log);
-        for (const each of queries) check(log, all, queryOf(all, each), JSON.stringify(each));
+        for (const each of queries) {
+          check(log, all, queryOf(all, each), JSON.stringify(each), true);
+        }
       },
     ),
     { numRuns: 150, examples: [undatedLoss] },
   );
+});
+
+test('a loss that began before since is told where what is wanted follows it, and only there', () => {
+  const log = new HistoryLog(1 << 20);
+  const line = (n: number): void => {
+    const at = { source: 'stdout', timeNano: BigInt(n) * 1_000_000_000n };
+    log.frame({ ...at, line: Buffer.from(`${n}`) });
+    log.flush();
+  };
+  for (const n of [10, 11]) line(n);
+  log.gap(100);
+  line(20);
+  log.gap(100);
+  log.gap(50);
+  for (const n of [30, 31]) line(n);
+  const seen = (since: number): string[] => {
+    const answer = readLog(log, { sinceNs: BigInt(since) * 1_000_000_000n });
+    return answer.map(({ text, gap }) => gap ?? text.trim());
+  };
+  // Each has the time of the line before it.
+  assert.deepEqual(seen(21), ['disk', 'disk', '30', '31']);
+  assert.deepEqual(seen(30), ['disk', 'disk', '30', '31']);
+  assert.deepEqual(seen(31), ['31']);
+  assert.deepEqual(seen(12), ['disk', '20', 'disk', 'disk', '30', '31']);
+  assert.deepEqual(seen(32), []);
+  // dockerd leaves out what is earlier than it was asked for.
+  const [first] = readLog(log, { sinceNs: 25_000_000_000n });
+  assert.deepEqual([first?.gap, first?.timeNano], ['disk', 25_000_000_000n]);
 });

@@ -158,6 +158,6 @@ function keptContainer(log: MemoryLog, writer: StreamWriter, acked: number): Kep
     historyBytes: 0,
     historyAgeMs: 0,
   } as const;
-  const state = { endedAtMs: undefined, isSealing: false };
+  const state = { endedAtMs: undefined, state: 'kept', isSealing: false } as const;
   return { containerId, directory, ledger, writer, policy, ...position, ...state };
 }
