@@ -55,10 +55,19 @@ export function findReadStart(
     const searched = { disk, directory, containerId, sequences };
     // Where segments go all the time, all that there is.
     const lsn = startIn(searched, searches < searchesMax ? from : {});
-    // What was given up meanwhile stands in a file that may have been passed already.
-    const now = new Set(listSegments(disk, directory));
-    if (searches === searchesMax || sequences.every((sequence) => now.has(sequence))) return lsn;
+    if (searches === searchesMax || !wasGivenUp(searched)) return lsn;
   }
+}
+
+/**
+ * Whether segments that were searched are given up by now: the word of it stands in an older
+ * file, which may have been passed. What goes because it is delivered goes from the oldest on.
+ */
+function wasGivenUp({ disk, directory, sequences }: Searched): boolean {
+  const now = listSegments(disk, directory);
+  const there = new Set(now);
+  const [oldest = Number.POSITIVE_INFINITY] = now;
+  return sequences.some((sequence) => sequence > oldest && !there.has(sequence));
 }
 
 function startIn(
