@@ -267,6 +267,14 @@ describe('docker logs over the life of a container', () => {
       numbers.map((number) => number - missing),
       numbers.length,
     );
+    // It began before the first line that is left, and is told to who asks from there on.
+    const dated = await dockerLogs(engine, 'lossy', '--timestamps');
+    const [first = '', second = ''] = dated.stdout.toString('latin1').match(/^\S+/gm) ?? [];
+    const fromFirst = await dockerLogs(engine, 'lossy', '--since', first);
+    assert.deepEqual([fromFirst.stdout, fromFirst.stderr], [stdout, stderr]);
+    const fromSecond = await dockerLogs(engine, 'lossy', '--since', second);
+    assert.equal(fromSecond.stderr.toString(), '');
+    assert.equal(numbersIn(fromSecond.stdout.toString('latin1')).length, numbers.length - 1);
     await engine.docker('rm', '-f', 'lossy');
   });
 
