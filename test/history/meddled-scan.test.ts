@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import type { FileSystem } from '../../src/base/file-system.ts';
 import { LineScan } from '../../src/history/line-scan.ts';
+import { segmentName } from '../../src/wal/catalog.ts';
 import { SegmentFiles } from '../../src/wal/index.ts';
 import { HistoryLog } from '../helpers/history-log.ts';
 import { meddledDisk } from '../helpers/meddled-disk.ts';
@@ -81,10 +83,27 @@ function upkeepOf(log: HistoryLog, steps: readonly Step[]): (call: number) => vo
   };
 }
 
-/** Numbers of the lines that came, in their order, and how many each word of a loss tells of. */
-function scan(log: HistoryLog, { openMax, steps }: Plan): { lines: number[]; told: number[] } {
-  const disk = meddledDisk(log.disk, upkeepOf(log, steps));
+const gapPattern = /^holdfast: up to (\d+) lines? .*\((\w+)\)$/;
+
+/**
+ * Numbers of the lines that came, in their order, how many each word of a loss tells of, and why
+ * they are lost.
+ */
+interface Scanned {
+  lines: number[];
+  told: number[];
+  reasons: string[];
+}
+
+/** Reads the log from its beginning to its end. */
+function scanOn(
+  log: HistoryLog,
+  disk: FileSystem,
+  openMax: number,
+  betweenSteps: (last: number) => void = () => {},
+): Scanned {
   const lines: number[] = [];
+  const reasons: string[] = [];
   const told: number[] = [];
   const { directory, containerId, endLsn } = log;
   const lineScan = new LineScan({
@@ -97,20 +116,30 @@ function scan(log: HistoryLog, { openMax, steps }: Plan): { lines: number[]; tol
       },
       onJoined: () => assert.fail('no line came in pieces'),
       onGap: (_seconds, _nanos, text) => {
-        assert.match(text, /^holdfast: up to \d+ lines? .*\(evicted\)$/);
-        told.push(Number(/\d+/.exec(text)?.[0]));
+        const [, count, reason = ''] = gapPattern.exec(text) ?? assert.fail(text);
+        told.push(Number(count));
+        reasons.push(reason);
       },
     },
   });
-  for (let met = 0; lineScan.step(endLsn, 0) === 'more'; met += 1) assert.ok(met < 10_000);
+  for (let met = 0; lineScan.step(endLsn, 0) === 'more'; met += 1) {
+    assert.ok(met < 10_000);
+    betweenSteps(lines.at(-1) ?? -1);
+  }
   lineScan.finish(endLsn);
-  return { lines, told };
+  return { lines, told, reasons };
 }
 
 test('what is given up between any two calls of a reader is told, and exactly', () => {
   fc.assert(
     fc.property(anyPlan, (plan) => {
-      const { lines, told } = scan(logOf(plan), plan);
+      const log = logOf(plan);
+      const disk = meddledDisk(log.disk, upkeepOf(log, plan.steps));
+      const { lines, told, reasons } = scanOn(log, disk, plan.openMax);
+      assert.ok(
+        reasons.every((reason) => reason === 'evicted'),
+        reasons.join(),
+      );
       assert.deepEqual(
         lines,
         lines.toSorted((a, b) => a - b),
@@ -121,4 +150,28 @@ test('what is given up between any two calls of a reader is told, and exactly', 
     }),
     { numRuns: 300 },
   );
+});
+
+test('a hole counts what it holds, though what stood before it is given up by then', () => {
+  const lineBytes = Array.from({ length: 120 }, () => 10);
+  const plan = { segmentBytes: 1500, lineBytes, blockBytes: [120], openMax: 5, steps: [] };
+  const log = logOf(plan);
+  const { disk } = log;
+  assert.ok(disk instanceof MemoryDisk);
+  const [first = 0, second = 0] = log.complete;
+  const path = `${log.directory}/${segmentName(second)}`;
+  const bytes = disk.readFileSync(path);
+  const at = Math.floor(bytes.length * 0.7);
+  disk.plant(path, bytes.fill((bytes[at] ?? 0) ^ 4, at, at + 1));
+  let isGivenUp = false;
+  const { lines, told, reasons } = scanOn(log, disk, plan.openMax, (last) => {
+    // It stands in the second segment, which it holds open, in front of the hole.
+    if (isGivenUp || last < 38) return;
+    isGivenUp = true;
+    for (const sequence of [first, second]) log.evict(sequence);
+  });
+  assert.ok(isGivenUp);
+  assert.deepEqual(reasons, ['damage']);
+  const toldLines = told.reduce((sum, count) => sum + count, 0);
+  assert.equal(lines.length + toldLines, lineBytes.length, told.join());
 });

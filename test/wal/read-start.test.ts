@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { joinedLineBytesMax } from '../../src/base/limits.ts';
 import { blocksBackwards, blocksOf } from '../../src/wal/block-walk.ts';
+import { segmentName } from '../../src/wal/catalog.ts';
 import { fileHeaderBytes } from '../../src/wal/format.ts';
 import { findReadStart } from '../../src/wal/index.ts';
 import { SegmentFile } from '../../src/wal/segment-file.ts';
@@ -395,4 +396,20 @@ test('never begins behind what is wanted, at whatever call of it segments are gi
     const start = findReadStart(disk, log.directory, log.containerId, { sinceNs });
     assert.ok(start <= wanted, `${start} at call ${at}, and ${wanted} is wanted`);
   }
+});
+
+test('what is removed in order, time and again, sends no search to the beginning of the log', () => {
+  const log = new HistoryLog(600);
+  for (let n = 0; n < 1500; n += 1) log.frame(whole(`n ${n}`, BigInt(n)));
+  log.flush([100]);
+  const start = startOf(log, { lines: 3 });
+  let removed = 0;
+  const disk = meddledDisk(log.disk, (call) => {
+    const [oldest = 0] = log.sequences;
+    if (call % 3 > 0) return;
+    log.disk.unlinkSync(`${log.directory}/${segmentName(oldest)}`);
+    removed += 1;
+  });
+  assert.equal(findReadStart(disk, log.directory, log.containerId, { lines: 3 }), start);
+  assert.ok(removed > 2, `only ${removed} segments went`);
 });
